@@ -1,6 +1,6 @@
 """Figure 2: context-dependent decisions; what is attended moves the choice, what is not does not (Mante et al. 2013).
 
-Run: python analyses/cognition/fig2_context.py [folder] (some minutes)
+Run: python analyses/cognition/fig2_context.py [folder] (two minutes on one core)
 """
 
 import sys
@@ -16,7 +16,7 @@ from neurosim.networks import LeakyRNNSpecification
 from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.plots.training import plot_psychometric
 from neurosim.tasks.cognition import cognitive_task, psychometric
 
@@ -41,14 +41,22 @@ def compute(seed: int) -> xr.Dataset:
 
 def draw(results: xr.Dataset) -> object:
     """Draw the share of choice 1 by motion and by colour coherence, in each context."""
-    figure = new_figure(6, 3)
-    for ax, evidence in zip(figure.subplots(1, 2, sharey=True), ("motion", "colour"), strict=True):
+    figure = new_figure(PAGE * 0.8, 2.8)
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, evidence in zip(axes, ("motion", "colour"), strict=True):
         for k, context in enumerate(("motion", "colour")):
             own = results.chosen.isel(stimulus=np.flatnonzero(results.context.values == context))
-            plot_psychometric(
-                psychometric(own, f"{evidence}_coherence"), ax, label=f"attend {context}", colour=PALETTE[k]
+            plot_psychometric(psychometric(own, f"{evidence}_coherence"), ax, colour=PALETTE[k])
+            at = (0.98, 0.94 if context == evidence else 0.42)
+            ax.text(
+                *at, f"attend {context}", color=PALETTE[k], fontsize=7, ha="right", va="top", transform=ax.transAxes
             )
-        ax.set(ylabel="share of choice 1" if evidence == "motion" else "")
+        ax.set(ylabel="share of choice 1" if evidence == "motion" else "", title=f"by {evidence}")
+    letter_panels(axes, 8)
+    figure.supxlabel(
+        f"{len(SEEDS)} networks, {N_TRIALS} trials each, together; bars: ± one standard error over trials",
+        fontsize=6,
+    )
     return figure
 
 

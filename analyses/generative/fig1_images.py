@@ -1,6 +1,6 @@
 """Figure 1: images made by networks that saw digits: reconstructions, samples, and a map that organised itself.
 
-Run: python analyses/generative/fig1_images.py [folder] (two minutes)
+Run: python analyses/generative/fig1_images.py [folder] (a minute on one core)
 """
 
 import sys
@@ -18,7 +18,7 @@ from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.som import SelfOrganisingMap, train_som
 from neurosim.networks.training import train
-from neurosim.plots.canvas import figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.plots.pictures import plot_stimuli
 from neurosim.schema import as_stimuli
 from neurosim.stimuli.images import load_digits
@@ -72,16 +72,23 @@ def nearest(made: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[str, 
 
 def draw(results: xr.Dataset) -> object:
     """Draw rows of pictures, and the map."""
-    rows = ("shown", "autoencoder", "VAE", "VAE_samples", "GAN_samples")
-    figure = new_figure(8, 3.6)
-    grid = figure.add_gridspec(len(rows), 2, width_ratios=(2.2, 1))
-    for k, name in enumerate(rows):
-        ax = figure.add_subplot(grid[k, 0])
+    told = results.attrs
+    rows = {
+        "shown": f"shown (never trained on, n = {N})",
+        "autoencoder": f"autoencoder: {told['autoencoder_variance_explained']:.0%} of the variance",
+        "VAE": f"VAE: {told['VAE_variance_explained']:.0%} of the variance",
+        "VAE_samples": "VAE, samples",
+        "GAN_samples": f"GAN, samples ({told['GAN_share_taken_for_real']:.0%} taken for real)",
+    }
+    figure = new_figure(PAGE, 3.4)
+    grid = figure.add_gridspec(len(rows), 2, width_ratios=(1.75, 1))
+    axes = [figure.add_subplot(grid[k, 0]) for k in range(len(rows))] + [figure.add_subplot(grid[:, 1])]
+    for ax, (name, title) in zip(axes, rows.items(), strict=False):
         plot_stimuli(as_stimuli(results[name].values, dims=("stimulus", "y", "x")), ax, n_columns=N)
-        ax.set_title(name.replace("_", " "), fontsize=7, loc="left")
-    ax = figure.add_subplot(grid[:, 1])
-    plot_stimuli(as_stimuli(results["SOM"].values, dims=("stimulus", "y", "x")), ax, n_columns=SIDE)
-    ax.set_title(f"self-organising map (topographic error {results.attrs['SOM_topographic_error']:.3f})", fontsize=7)
+        ax.set_title(title, loc="left")
+    plot_stimuli(as_stimuli(results["SOM"].values, dims=("stimulus", "y", "x")), axes[-1], n_columns=SIDE)
+    axes[-1].set_title(f"self-organising map, error {told['SOM_topographic_error']:.3f}", loc="left")
+    letter_panels(axes, 6.5)
     return figure
 
 

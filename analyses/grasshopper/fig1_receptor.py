@@ -5,7 +5,7 @@ the envelope of the sound, against a rate model (linear-nonlinear Poisson) and a
 (GLM). All are fitted to the first half of each stimulus; Gamma is their coincidence with the spikes of the second half,
 which each saw once, so that its ceiling is not known. Intervals: bootstrap over the five held-back seconds.
 
-Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py results/grasshopper
+Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py results/grasshopper (half a minute)
 """
 
 import sys
@@ -17,7 +17,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.biophysics.fitting.driven import fit_driven
 from neurosim.biophysics.fitting.receptive_field import fit_poisson, spike_triggered_average
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.averages import rebin
 from neurosim.responses.spike_matching import coincidence_rate
@@ -82,40 +82,75 @@ def intervals(blocks: np.ndarray) -> tuple[float, float, float]:
 
 def draw(results: xr.Dataset) -> Figure:
     """Draw the average stimulus, half a held-back second of spikes, and Gamma of the models."""
-    figure = new_figure(8.5, 5.0)
-    grid = figure.add_gridspec(2, 2)
-    ax = figure.add_subplot(grid[0, 0])
+    figure = new_figure(PAGE, 5.2)
+    grid = figure.add_gridspec(2, 2, height_ratios=(1, 1.1))
+    axes = [figure.add_subplot(place) for place in (grid[0, 0], grid[0, 1], grid[1, :])]
+    _averages(axes[0], results)
+    _coincidences(axes[1], results)
+    _spikes(axes[2], results.raster.isel(stimulus=0).values)
+    letter_panels(axes, 7)
+    return figure
+
+
+def _averages(ax: Axes, results: xr.Dataset) -> None:
+    """Draw the stimulus before a spike, its peak told where it stands."""
+    lag = results.lag.values * 1e3
     for s, name in enumerate(results.stimulus.values):
-        one, lag = results.isel(stimulus=s), results.lag.values * 1e3
-        ax.plot(lag, one.average, color=PALETTE[s], label=f"{name.split('_')[1]}: {-1e3 * float(one.peak_lag):.2f} ms")
+        one, colour = results.isel(stimulus=s), PALETTE[s]
+        ax.plot(lag, one.average, color=colour)
         low, high = one.average - 2 * one.average_error, one.average + 2 * one.average_error
-        ax.fill_between(lag, low, high, color=PALETTE[s], alpha=0.25, lw=0)
-    ax.axvline(0, color="0.6", lw=0.6)
-    ax.set(
-        xlabel="time from spike (ms)", ylabel="envelope, less its mean", title="stimulus before a spike, and its peak"
-    )
-    ax.legend(fontsize=6)
-    ax = figure.add_subplot(grid[0, 1])
-    place = np.arange(results.sizes["stimulus"])
-    for k, (name, title) in enumerate(MODELS.items()):
-        values = np.array([intervals(g) for g in results.gamma.sel(model=name).values])
-        ax.bar(place + 0.26 * (k - 1), values[:, 0], 0.24, color=PALETTE[k], label=title)
-        ax.errorbar(
-            place + 0.26 * (k - 1), values[:, 0], np.abs(values[:, 1:] - values[:, :1]).T, ls="", color="0.25", lw=0.8
+        ax.fill_between(lag, low, high, color=colour, alpha=0.25, lw=0)
+        peak, side = 1e3 * float(one.peak_lag), "right" if s else "left"
+        ax.annotate(
+            f"{_told(name)}\n{peak:.2f} ms",
+            (peak, float(one.average.max())),
+            xytext=(-6 if s else 6, -8),
+            textcoords="offset points",
+            color=colour,
+            fontsize=6,
+            ha=side,
+            va="center",
         )
-    ax.axhline(0, color="0.6", lw=0.6)
-    ax.set_xticks(place, [str(s).replace("_", " ") for s in results.stimulus.values])
-    ax.set(ylabel=f"coincidence rate, {1e3 * TOLERANCE:g} ms", title="held-back half")
-    ax.legend(fontsize=6)
-    ax = figure.add_subplot(grid[1, :])
-    raster = results.raster.isel(stimulus=0).values
-    colours = ["black"] + [PALETTE[k] for k in range(3) for _ in range(5)]
+    ax.axvline(0, color="0.6", lw=0.6)
+    ax.set(xlabel="time from spike (ms)", ylabel="envelope, less its mean")
+    ax.set_title("stimulus before a spike (\u00b1 2 s.e.)")
+
+
+def _coincidences(ax: Axes, results: xr.Dataset) -> None:
+    """Draw Gamma of every model with its interval, one row a model and stimulus."""
+    names = results.stimulus.values
+    for k, model in enumerate(MODELS):
+        for s in range(len(names)):
+            mean, low, high = intervals(results.gamma.sel(model=model).values[s])
+            row = k + s * (len(MODELS) + 0.7)
+            ax.barh(row, mean, 0.8, color=PALETTE[k])
+            ax.plot([low, high], [row, row], color="0.25", lw=0.8)
+    places = [k + s * (len(MODELS) + 0.7) for s in range(len(names)) for k in range(len(MODELS))]
+    ax.set_yticks(places, list(MODELS.values()) * len(names), fontsize=6)
+    for s, name in enumerate(names):
+        ax.text(
+            0.98, 1 + s * (len(MODELS) + 0.7), _told(name), transform=ax.get_yaxis_transform(), ha="right", fontsize=6
+        )
+    ax.invert_yaxis()
+    ax.axvline(0, color="0.6", lw=0.6)
+    ax.set(xlabel=f"coincidence rate \u0393, {1e3 * TOLERANCE:g} ms (95 %, 5 s)", title="held-back half")
+
+
+def _spikes(ax: Axes, raster: np.ndarray) -> None:
+    """Draw recorded spikes and five draws of each model."""
+    colours = ["black"] + [PALETTE[k] for k in range(len(MODELS)) for _ in range(5)]
     for row, (train, colour) in enumerate(zip(raster, colours, strict=True)):
         at = np.flatnonzero(train) * STEP * 1e3
-        ax.scatter(at, np.full(len(at), -row), marker="|", s=16, lw=0.8, color=colour)
+        ax.scatter(at, np.full(len(at), -row), marker="|", s=12, lw=0.7, color=colour)
     ax.set_yticks([0, -3, -8, -13], ["recorded", "spiking", "rate", "GLM"])
-    ax.set(xlabel="time (ms)", title="the first held-back half second, 200 Hz cut-off; five draws of each model")
-    return figure
+    ax.set(
+        xlabel="time (ms)", title="first held-back half second, cut-off 200 Hz: the neuron once, each model five times"
+    )
+
+
+def _told(stimulus: str) -> str:
+    """Return the name of a stimulus as a reader writes it: cutoff_200Hz is "cut-off 200 Hz"."""
+    return stimulus.replace("cutoff_", "cut-off ").replace("Hz", " Hz")
 
 
 def table(results: xr.Dataset) -> dict[str, object]:

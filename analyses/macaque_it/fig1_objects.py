@@ -101,9 +101,7 @@ def draw(results: xr.Dataset) -> Figure:
     axes[1, 2].axvline(0, color="0.6", lw=0.6)
     n = results.sizes[results.signal_to_noise.dims[0]]
     axes[1, 2].set(xlabel="signal power / noise power", ylabel=f"neurons (n = {n})", title="reliability")
-    letter_panels(axes.ravel())
-    for ax in axes.ravel():
-        ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=7)
+    letter_panels(axes.ravel(), 7)
     return figure
 
 

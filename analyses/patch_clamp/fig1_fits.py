@@ -4,7 +4,7 @@ Four dorsal raphe neurons (drn_patch_clamp): electrode, capacitance and input re
 against those of the experimenter; three kinds of neurons fitted to a minute of fluctuating current; coincidence (Md*)
 with ten repeats of another current. Above, step currents into a cell of the hippocampus, from an NWB file (bbp_steps).
 
-Run: NEUROSIM_DATA=... python analyses/patch_clamp/fig1_fits.py results/patch_clamp
+Run: NEUROSIM_DATA=... python analyses/patch_clamp/fig1_fits.py [folder] [--redraw]
 """
 
 import json
@@ -19,7 +19,7 @@ from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import FITS, fit_neuron, predict_spikes
 from neurosim.parameters import as_dict
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.plots.recordings import plot_sweeps
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence
@@ -28,6 +28,13 @@ from neurosim.schema import as_sweeps
 SHOWN, SPAN = "DRN164", (2.0, 3.5)
 N_TRIALS = 40
 TOLERANCES = (4e-3, 8e-3)
+STEPS_APART = 0.12  # V
+NAMES = {"gif": "GIF", "adex": "AdEx", "lif": "LIF"}
+CAPTION = (
+    "A: voltages as the NWB file has them; their zero is not the neuron's and moves from sweep to sweep. "
+    "B to D: four dorsal raphe neurons, fitted to a\nminute of current; Md* of ten repeats of another (GIF: "
+    "40 draws). LIF is a limit of AdEx: where it predicts better, AdEx was fitted to what does not repeat."
+)
 STEP_COUNTS = {("B95", "107"): 9, ("B6", "184"): 82, ("B8", "148"): 75}
 
 
@@ -86,8 +93,19 @@ def compute(sweeps: dict[str, xr.Dataset], steps: dict[str, xr.Dataset]) -> xr.D
 
 def draw(results: xr.Dataset) -> Figure:
     """Draw sweeps, passive properties, rasters of one cell, and Md* of all."""
-    figure = new_figure(8.5, 6.0)
+    figure = new_figure(PAGE, 5.6)
     axes = figure.subplots(2, 2)
+    _steps(axes[0, 0], results)
+    _passive(axes[0, 1], results)
+    _rasters(axes[1, 0], results)
+    _scores(axes[1, 1], results)
+    letter_panels(axes.ravel(), 7)
+    figure.supxlabel(CAPTION, fontsize=6)
+    return figure
+
+
+def _steps(ax: Axes, results: xr.Dataset) -> None:
+    """Draw the membrane under steps of current as it is written in the file, one sweep above the other."""
     steps = as_sweeps(
         results.current.values,
         results.voltage.values,
@@ -95,36 +113,57 @@ def draw(results: xr.Dataset) -> Figure:
         sweeps=results.sweep.values,
     )
     kept = np.flatnonzero(results.current.values.max(1) > 1e-10)[::2]
-    plot_sweeps(steps.isel(sweep=kept), axes[0, 0], title="steps into a hippocampal neuron (NWB)")
-    for q, (scale, unit, marker) in enumerate(((1e12, "pF", "o"), (1e-6, "MOhm", "s"))):
+    plot_sweeps(steps.isel(sweep=kept), ax, spacing=STEPS_APART, title="steps into a hippocampal neuron")
+    ax.get_legend().remove()
+    for line, strength in zip(ax.lines, np.sort(results.current.values[kept].max(1)), strict=True):
+        ax.text(1.02, line.get_ydata()[-1], f"{strength * 1e12:.0f} pA", color=line.get_color(), fontsize=6,
+                va="center", transform=ax.get_yaxis_transform())  # fmt: skip
+    ax.set(ylabel=f"membrane (mV), {STEPS_APART * 1e3:g} apart")
+
+
+def _passive(ax: Axes, results: xr.Dataset) -> None:
+    """Draw capacitance and resistance found against those of the experimenter."""
+    names = (("capacitance (pF)", 1e12, "o", (90, 35)), ("resistance (M\u03a9)", 1e-6, "s", (480, 1100)))
+    for q, (name, scale, marker, place) in enumerate(names):
         row = results.passive.isel(property=q).values * scale
-        axes[0, 1].errorbar(row[:, 2], row[:, 0], 1.96 * row[:, 1], ls="", marker=marker, color=PALETTE[q], label=unit)
+        ax.errorbar(row[:, 2], row[:, 0], 1.96 * row[:, 1], ls="", marker=marker, ms=4, color=PALETTE[q])
+        ax.text(*place, name, color=PALETTE[q], fontsize=6, ha="left" if q == 0 else "right")
     span = np.array([20, 1200])
-    axes[0, 1].fill_between(span, 0.75 * span, 1.25 * span, color="0.92", label="25 %")
-    axes[0, 1].plot(span, span, color="0.6", lw=0.6)
-    axes[0, 1].set(xscale="log", yscale="log", xlabel="experimenter", ylabel="from noise below threshold")
-    axes[0, 1].set_title("capacitance and input resistance")
-    axes[0, 1].legend(fontsize=6)
+    ax.fill_between(span, 0.75 * span, 1.25 * span, color="0.92", lw=0, zorder=0)
+    ax.text(24, 19, "\u00b1 25 %", fontsize=6, color="0.4")
+    ax.plot(span, span, color="0.6", lw=0.6)
+    ax.set(xscale="log", yscale="log", xlabel="experimenter", ylabel="from noise below threshold (95 %)")
+    ax.set_title(f"passive properties ({results.sizes['cell']} cells)")
+
+
+def _rasters(ax: Axes, results: xr.Dataset) -> None:
+    """Draw the repeats of one cell below, draws of its GIF neuron above."""
     time = SPAN[0] + np.arange(results.sizes["time"]) * results.attrs["time_step"]
-    for rows, start, colour, label in (
-        (results.observed, 0, "black", "recorded"),
-        (results.predicted, 11, PALETTE[1], "GIF"),
-    ):
+    n = results.sizes["trial"]
+    for rows, start, colour in ((results.observed, 0, "black"), (results.predicted, n + 1, PALETTE[0])):
         trial, at = np.nonzero(rows.values)
-        axes[1, 0].scatter(time[at], trial + start, marker="|", s=14, lw=0.8, color=colour, label=label)
-    axes[1, 0].set(xlabel="time (s)", ylabel="repeat", title=f"{SHOWN}, a current it was not fitted to")
-    axes[1, 0].legend(loc="upper right", fontsize=6)
+        ax.scatter(time[at], trial + start, marker="|", s=10, lw=0.7, color=colour)
+    ax.set_yticks([(n - 1) / 2, n + 1 + (results.sizes["draw"] - 1) / 2], ["recorded", "GIF"])
+    ax.set(xlabel="time (s)", title=f"{SHOWN}: a current not fitted to")
+
+
+def _scores(ax: Axes, results: xr.Dataset) -> None:
+    """Draw Md* of every neuron in every cell, with its interval."""
     place = np.arange(results.sizes["cell"])
     for k, kind in enumerate(results.neuron.values):
         value = results.md_star.sel(neuron=kind, window=TOLERANCES[1]).values
         reach = np.abs(value[:, 1:] - value[:, :1]).T
-        axes[1, 1].bar(place + 0.26 * (k - 1), value[:, 0], 0.24, color=PALETTE[k], label=str(kind).upper())
-        axes[1, 1].errorbar(place + 0.26 * (k - 1), value[:, 0], reach, ls="", color="0.25", lw=0.8)
-    axes[1, 1].axhline(0.6, color="0.6", lw=0.6, ls="--")
-    axes[1, 1].set_xticks(place, results.cell.values)
-    axes[1, 1].set(ylabel="Md* (8 ms)", ylim=(0, 1), title="held-back repeats")
-    axes[1, 1].legend(fontsize=6, ncols=3)
-    return figure
+        ax.bar(place + 0.26 * (k - 1), value[:, 0], 0.24, color=PALETTE[k])
+        ax.errorbar(place + 0.26 * (k - 1), value[:, 0], reach, ls="", color="0.25", lw=0.8)
+        ax.text(
+            0.02 + 0.12 * k, 1.0, NAMES[str(kind)], color=PALETTE[k], fontsize=6.5, va="top", transform=ax.transAxes
+        )
+    ax.axhline(1, color="0.35", lw=0.9, ls="--")
+    ax.text(0.98, 0.985, "as alike as the repeats", fontsize=6, color="0.35", ha="right", va="top",
+            transform=ax.get_yaxis_transform())  # fmt: skip
+    ax.set_xticks(place, results.cell.values)
+    window = 1e3 * TOLERANCES[1]
+    ax.set(ylabel=f"Md* ({window:g} ms, 95 %)", ylim=(0, 1.1), title="repeats held back")
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -150,10 +189,11 @@ def table(results: xr.Dataset) -> dict[str, object]:
     return {"cells": cells, "spikes of step currents": counts}
 
 
-def main(folder: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    found = compute(load_dataset("drn_patch_clamp").sweeps, load_dataset("bbp_steps").sweeps)
-    storage.write_dataset(folder / "fig1_fits.nc", found)
+def main(folder: Path, *, redraw: bool) -> None:
+    """Compute (or, with `--redraw`, take what is kept in the folder), keep the numbers, and draw from them."""
+    if not redraw:
+        found = compute(load_dataset("drn_patch_clamp").sweeps, load_dataset("bbp_steps").sweeps)
+        storage.write_dataset(folder / "fig1_fits.nc", found)
     gathered = storage.read_dataset(folder / "fig1_fits.nc")
     storage.write_json(folder / "fig1_fits.json", table(gathered))
     with house_style():
@@ -162,4 +202,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/patch_clamp"))
+    words = [word for word in sys.argv[1:] if word != "--redraw"]
+    main(Path(words[0] if words else "results/patch_clamp"), redraw="--redraw" in sys.argv)

@@ -5,12 +5,14 @@ from every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the corr
 and untrained, and of the larger -Lite1 and -Lite2; the layers are the first blocks of five stages. Mouse V1 beside it
 (50 pictures, two regions). Numbers that are stated for these data elsewhere, R2 with 10 folds, are computed again.
 
-Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py results/v4
+Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py [folder] [--redraw]
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +28,17 @@ from neurosim.networks import (
     EfficientNetLite2Specification,
 )
 from neurosim.networks.architecture import build_network
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Axes,
+    Figure,
+    figure_bytes,
+    house_style,
+    label_ends,
+    letter_panels,
+    new_figure,
+)
 from neurosim.runtime import forked_random, provenance
 from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
@@ -196,35 +208,48 @@ def mouse() -> xr.Dataset:
     )
 
 
-def draw(results: xr.Dataset) -> Figure:
-    """Draw noise-corrected R2 and RDM correlations over depth, and mouse V1."""
-    figure = new_figure(11.0, 3.4)
-    left, middle, right = figure.subplots(1, 3)
-    place = np.arange(len(BLOCKS))
+def draw(content: Mapping[str, Any]) -> Figure:
+    """Draw noise-corrected R2 and RDM correlations over depth in V4, and RDM correlations in both regions of V1."""
+    figure = new_figure(PAGE, 4.8)
+    axes = figure.subplots(2, 2)
+    neurons = {f"-Lite0, {title}": content["r2"][weights] for weights, title in WEIGHTS.items()}
+    neurons |= {f"-{size}, trained": content["r2 of -Lite1 and -Lite2"][size] for size in LARGER}
+    geometry = {f"-Lite0, {title}": content["rho"][weights] for weights, title in WEIGHTS.items()}
+    geometry |= {f"-{size}, trained": content["rho of -Lite1 and -Lite2"][size] for size in LARGER}
     reach = float(stats.t.ppf(0.975, (FOLDS - 1) / 2))
-    for w, (weights, title) in enumerate(WEIGHTS.items()):
-        one = results.sel(weights=weights)
-        score, error = one.r2.values.T
-        left.errorbar(
-            place, score, error * reach, color=PALETTE[w], marker="o", ms=4, capsize=1.5, label=f"-Lite0, {title}"
-        )
-        middle.plot(place, one.rho, color=PALETTE[w], marker="o", ms=4, label=f"-Lite0, {title}")
-        for k, region in enumerate(one.region.values):
-            style = {"color": PALETTE[w], "marker": "o^"[k], "ms": 4, "ls": ("-", "--")[k]}
-            right.plot(place, one.v1_rho.sel(region=region), label=f"{title}, {region}", **style)
-    for k, size in enumerate(LARGER):
-        one, style = results.sel(size=size), {"color": PALETTE[2 + k], "marker": "sD"[k], "ms": 3.5, "ls": "--"}
-        left.plot(place + 0.08 * (k + 1), one.r2_larger.sel(estimate="median"), label=f"-{size}, trained", **style)
-        middle.plot(place, one.rho_larger, label=f"-{size}, trained", **style)
-    left.set(title="V4, single neurons, 640 pictures", ylabel="noise-corrected R\u00b2, median neuron")
-    middle.set(title="V4, geometry, 640 pictures", ylabel="RDM: Spearman correlation")
-    right.set(title="mouse V1, geometry, 50 pictures", ylabel="RDM: Spearman correlation")
-    for ax in (left, middle, right):
-        ax.axhline(0, color="0.6", lw=0.6)
-        ax.set_xticks(place, [f"stage {k}\n({b})" for k, b in enumerate(BLOCKS, 2)])
-    middle.legend(fontsize=6)
-    right.legend(fontsize=6)
+    bars = {name: np.array(one)[:, 1] * reach for name, one in neurons.items()}
+    _lines(axes[0, 0], {name: np.array(one)[:, 0] for name, one in neurons.items()}, bars)
+    axes[0, 0].set(title="V4, single neurons (640 pictures)", ylabel="noise-corrected R\u00b2,\nmedian of 50 neurons")
+    _lines(axes[0, 1], geometry)
+    axes[0, 1].set(title="V4, RDM (640 pictures)", ylabel="Spearman correlation")
+    for k, ax in enumerate(axes[1]):
+        ax.set(title=f"mouse V1, region {k + 1}, RDM (50 pictures)", ylabel="Spearman correlation", ylim=(-0.03, 0.22))
+        _lines(ax, {f"-Lite0, {title}": content["v1_rho"][weights][k] for weights, title in WEIGHTS.items()})
+    letter_panels(axes.ravel(), 7)
+    figure.supxlabel(_caption(content), fontsize=6)
     return figure
+
+
+def _lines(ax: Axes, values: Mapping[str, Sequence[float]], reach: Mapping[str, np.ndarray] | None = None) -> None:
+    """Draw one line a network over depth, named where it ends, with its interval where there is one."""
+    ax.axhline(0, color="0.6", lw=0.6)
+    for k, (name, one) in enumerate(values.items()):
+        place = np.arange(len(one)) + 0.07 * k * (reach is not None)
+        ax.errorbar(place, one, None if reach is None else reach[name], color=PALETTE[k], marker="osD^"[k], ms=3, lw=1)
+    ax.set_xticks(range(len(BLOCKS)), [f"stage {k}\n({b})" for k, b in enumerate(BLOCKS, 2)], fontsize=6)
+    label_ends(ax, [(one[-1], name, PALETTE[k]) for k, (name, one) in enumerate(values.items())])
+
+
+def _caption(content: Mapping[str, Any]) -> str:
+    """Say what bars are, which blocks stand at a stage, and how reliable the RDMs are."""
+    of = ("V4 210325", "V1 region1", "V1 region2")
+    halves = np.array([content["stated_and_ours"][f"RDM rho of halves, {name}"][1] for name in of])
+    v4, first, second = np.sqrt(2 * halves / (1 + halves))
+    return (
+        "EfficientNet-Lite0 to -Lite2; in brackets the block of -Lite0. Bars: 95 % over folds. Ceilings: R\u00b2 1, "
+        f"RDMs\n(split halves, Spearman-Brown) {v4:.2f} in V4, {first:.2f} and {second:.2f} in V1. "
+        "Correlations of RDMs of one set of pictures each, without an interval."
+    )
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -255,15 +280,18 @@ def table(results: xr.Dataset) -> dict[str, object]:
     }
 
 
-def main(folder: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    gathered = compute(folder)
-    storage.write_json(folder / "fig2_depth.json", table(gathered))
+def main(folder: Path, *, redraw: bool) -> None:
+    """Compute, keep the numbers, and draw from them; with `--redraw` draw the numbers that are kept here."""
+    if not redraw:
+        folder.mkdir(parents=True, exist_ok=True)
+        storage.write_json(folder / "fig2_depth.json", table(compute(folder)))
     with house_style():
-        storage.write_bytes(folder / "fig2_depth.png", figure_bytes(draw(gathered))["png"])
+        files = figure_bytes(draw(storage.read_json(folder / "fig2_depth.json")))
+    storage.write_bytes(folder / "fig2_depth.png", files["png"])
     print(folder / "fig2_depth.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/v4"))
+    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
+    default = Path(__file__).parent if again else Path("results/v4")
+    main(Path(words[0]) if words else default, redraw=again)

@@ -11,21 +11,23 @@ effects.
 Single trials are published of session 210325 alone, so that noise-corrected R2 and ceilings are of that session; the
 others are published as means over 14, 6 and 16 trials.
 
-Run: NEUROSIM_DATA=... python analyses/v4/fig3_sessions.py results/v4
+Run: NEUROSIM_DATA=... python analyses/v4/fig3_sessions.py [folder] [--redraw]
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from fig1_biology import SEED, SUBJECTS, median_ceiling, reliability_of_rdm, subjects, told, with_interval
+from fig1_biology import SEED, SUBJECTS, draw_ceiling, median_ceiling, reliability_of_rdm, subjects, told, with_interval
 from fig2_depth import features
 from scipy import stats
 
 import neurosim as ns
 from neurosim import storage
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
 from neurosim.runtime import provenance
 from neurosim.similarity import compare_predictions
 from neurosim.similarity.inference import correct_p
@@ -59,8 +61,9 @@ ANALYSES = {"ridge": "ridge: r, median neuron", "rsa": "RDM: Spearman correlatio
 QUESTION = "Four sessions, three animals: what brings a network nearer to single neurons of macaque V4?"
 CAPTION = (
     "Coloured, sessions with 95 % intervals over pictures (the layer is chosen in the other animals); black, the mean "
-    "over three animals with its 95 % interval.\n200 pictures of each session; dashed, ceiling of session 210325, the "
-    "only one that is published by trial. Below, filled: a difference with p < 0.05 after Holm's correction."
+    "over three animals with its 95 % interval.\n200 pictures of each session. Dashed, ceiling of session 210325, the "
+    "only one that is published by trial.\nC, D: filled where p < 0.05 after Holm's correction over all sessions and "
+    "pairs; the intervals are not corrected, so one that leaves 0 out may be open."
 )
 
 
@@ -214,45 +217,44 @@ def p_of_sessions(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(correct_p(p.ravel(), "holm").reshape(p.shape))
 
 
-def draw(results: xr.Dataset) -> Figure:
+def draw(content: Mapping[str, Any]) -> Figure:
     """Draw scores of subjects above, differences of pairs below; one dot a session, black the mean over animals."""
-    figure = new_figure(11.0, 6.6)
-    panels = figure.subplots(2, len(ANALYSES), height_ratios=[len(SHOWN), len(PAIRS)])
+    figure = new_figure(PAGE, 7.0)
+    panels = figure.subplots(2, len(ANALYSES), height_ratios=[len(SHOWN), len(PAIRS)], sharey="row")
     for column, (analysis, title) in enumerate(ANALYSES.items()):
-        one = results.sel(analysis=analysis)
         upper, lower = panels[:, column]
-        limit, low, high = one.ceiling.values
-        upper.axvspan(low, high, color="0.9", lw=0, zorder=0)
-        upper.axvline(limit, color="0.35", lw=0.9, ls="--", zorder=1)
-        _rows(upper, one.score.values, np.ones(one.score.shape[:2], dtype=bool))
-        _rows(lower, one.difference.values, p_of_sessions(one.difference.values) < 0.05)
+        draw_ceiling(upper, content["ceilings of 210325"][analysis])
+        _rows(upper, [content["scores"][analysis][name] for name in SHOWN])
+        _rows(lower, [content["differences"][analysis][name] for name in PAIRS])
+        lower.axvline(0, color="0.6", lw=0.6)
         upper.set(title=title, xlabel="correlation with V4")
-        lower.set(xlabel="difference of the two correlations")
-        for ax, names in ((upper, [SUBJECTS[s] for s in SHOWN]), (lower, list(PAIRS))):
-            ax.axvline(0, color="0.6", lw=0.6)
-            ax.set_yticks(range(len(names)), names if column == 0 else [""] * len(names))
-            ax.set_ylim(len(names) - 0.5, -0.5)
+        lower.set(title=f"{title.split(':')[0]}: differences", xlabel="difference of the two correlations")
+    for ax, names in zip(panels[:, 0], ([SUBJECTS[s] for s in SHOWN], list(PAIRS)), strict=True):
+        ax.set_yticks(range(len(names)), names, fontsize=6)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+    letter_panels(panels.ravel(), 7)
     labels = [f"{session}, animal {animal}" for session, animal in ANIMALS.items()]
-    handles = [panels[0, 0].plot([], [], "o", color=PALETTE[k], label=text)[0] for k, text in enumerate(labels)]
-    handles.append(panels[0, 0].plot([], [], "D", color="black", label="mean over animals")[0])
-    figure.suptitle(QUESTION, fontsize=11)
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, title=CAPTION)
+    handles = [panels[0, 0].plot([], [], "o", ms=4, color=PALETTE[k], label=text)[0] for k, text in enumerate(labels)]
+    handles.append(panels[0, 0].plot([], [], "D", ms=4, color="black", label="mean over animals")[0])
+    figure.suptitle(QUESTION, fontsize=8)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), fontsize=6, title=CAPTION, title_fontsize=6
+    )
     return figure
 
 
-def _rows(ax: object, numbers: np.ndarray, filled: np.ndarray) -> None:
-    """Draw intervals (session, row) and the mean over animals of every row."""
-    reached = intervals(numbers)
-    for row in range(numbers.shape[1]):
-        for k in range(len(ANIMALS)):
+def _rows(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the interval of every session and of the mean over animals; a dot is open where p (Holm) is .05 or more."""
+    for row, one in enumerate(rows):
+        for k, session in enumerate(ANIMALS):
             place, colour = row - 0.3 + 0.15 * k, PALETTE[k]
-            score, low, high = reached[k, row]
-            ax.plot([low, high], [place, place], lw=1.0, color=colour)  # type: ignore[attr-defined]
-            face = colour if filled[k, row] else "white"
-            ax.plot(score, place, "o", ms=4, mec=colour, mfc=face)  # type: ignore[attr-defined]
-        mean, low, high, _ = over_animals(numbers[:, row])
-        ax.plot([low, high], [row + 0.3] * 2, lw=1.4, color="black")  # type: ignore[attr-defined]
-        ax.plot(mean, row + 0.3, "D", ms=4, color="black")  # type: ignore[attr-defined]
+            score, *interval = one["sessions"][session]
+            face = colour if one.get("p", {}).get(session, 0.0) < 0.05 else "white"
+            ax.plot(interval, [place, place], lw=0.9, color=colour)
+            ax.plot(score, place, "o", ms=3, mew=0.8, mec=colour, mfc=face)
+        mean, *interval = one["over animals"]
+        ax.plot(interval, [row + 0.3] * 2, lw=1.2, color="black")
+        ax.plot(mean, row + 0.3, "D", ms=3, color="black")
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -276,8 +278,6 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "columns": ["score or difference", "low", "high"],
         "pictures a session": N_IMAGES,
         "animals": ANIMALS,
-        "question": QUESTION,
-        "caption": CAPTION.replace("\n", " "),
         "ceilings of 210325": {a: np.round(results.ceiling.sel(analysis=a).values, 3).tolist() for a in ANALYSES},
         "scores": scores,
         "differences": differences,
@@ -298,16 +298,19 @@ def _short(p: float) -> float:
     return float(f"{p:.2g}")
 
 
-def main(folder: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    storage.write_dataset(folder / "fig3_sessions.nc", compute(folder))
-    gathered = storage.read_dataset(folder / "fig3_sessions.nc")
-    storage.write_json(folder / "fig3_sessions.json", table(gathered))
+def main(folder: Path, *, redraw: bool) -> None:
+    """Compute, keep the numbers, and draw from them; with `--redraw` draw the numbers that are kept here."""
+    if not redraw:
+        folder.mkdir(parents=True, exist_ok=True)
+        storage.write_dataset(folder / "fig3_sessions.nc", compute(folder))
+        storage.write_json(folder / "fig3_sessions.json", table(storage.read_dataset(folder / "fig3_sessions.nc")))
     with house_style():
-        storage.write_bytes(folder / "fig3_sessions.png", figure_bytes(draw(gathered))["png"])
+        files = figure_bytes(draw(storage.read_json(folder / "fig3_sessions.json")))
+    storage.write_bytes(folder / "fig3_sessions.png", files["png"])
     print(folder / "fig3_sessions.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/v4").absolute())
+    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
+    default = str(Path(__file__).parent) if again else "results/v4"
+    main(Path(words[0] if words else default).absolute(), redraw=again)

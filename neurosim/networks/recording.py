@@ -16,6 +16,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from neurosim.networks.axes import Reading
+from neurosim.networks.clock import shared_step
 from neurosim.networks.door import Data, is_data
 from neurosim.networks.naming import layer_label, layer_labels, layer_names
 from neurosim.networks.passes import Passes
@@ -179,7 +180,7 @@ def _plan(network: nn.Module, found: Sequence[Answer], first: dict[str, np.ndarr
     if len(set(lengths.values())) > 1:
         raise InputError(f"record_responses: layers answer over {lengths} steps; record them apart with layers=.")
     labels = np.repeat(layer_labels(network, names), [first[name].shape[-1] for name in names])
-    time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
+    time_step = shared_step(network, stimuli.attrs.get("time_step"), "record_responses")
     return Plan(
         stimuli=stimuli,
         layer=labels,
@@ -266,7 +267,7 @@ def record_neurons(
                 rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
                 part.append(np.concatenate(rows, axis=-1))
     names = np.repeat(layer_labels(network, layers), [r.shape[-1] for r in rows])
-    time_step = float(getattr(network, "time_step", stimuli.attrs.get("time_step", 1.0)))
+    time_step = shared_step(network, stimuli.attrs.get("time_step"), "record_neurons")
     responses = as_responses(
         np.concatenate(parts[0]),
         stimuli=stimuli,

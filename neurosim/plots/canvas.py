@@ -145,10 +145,10 @@ def spread(places: np.ndarray, gap: float) -> np.ndarray:
     return moved
 
 
-def letter_panels(axes: Sequence[Axes]) -> None:
-    """Give each panel its letter, before its title."""
+def letter_panels(axes: Sequence[Axes], size: float = 9.0) -> None:
+    """Give each panel its letter, before its title, both of this size in points."""
     for i, ax in enumerate(axes):
-        ax.set_title(f"{chr(ord('A') + i)}  {ax.get_title(loc='left')}".rstrip(), loc="left")
+        ax.set_title(f"{chr(ord('A') + i)}  {ax.get_title(loc='left')}".rstrip(), loc="left", fontsize=size)
 
 
 def edges(places: np.ndarray, alone: float = 1.0) -> np.ndarray:

@@ -161,8 +161,10 @@ def cochlea_spikes(
     cochlea, seed = Cochlea() if cochlea is None else cochlea, as_seed(rng, "cochlea_spikes")
     if not isinstance(cochlea, Cochlea):
         raise InputError(f"cochlea_spikes: a Cochlea(...) is asked, found {type(cochlea).__name__}.")
-    if isinstance(sampling_rate, str) or not np.isfinite(sampling_rate):
-        raise InputError(f"cochlea_spikes: sampling_rate = {sampling_rate!r}; a finite number of Hz is asked.")
+    if isinstance(sampling_rate, str) or np.ndim(sampling_rate) or not np.isfinite(sampling_rate):
+        raise InputError(
+            f"cochlea_spikes: sampling_rate = {sampling_rate!r}; one finite number of Hz is asked, of all sounds."
+        )
     if not cochlea.high < sampling_rate / 2:
         raise InputError(f"cochlea_spikes: filters up to {cochlea.high:g} Hz of sounds of {sampling_rate!r} samples/s.")
     waves = _waves(sounds)

@@ -216,7 +216,9 @@ def _refusal(error: ValidationError, place: str, known: Iterable[str]) -> InputE
 
 
 def _unknown(key: str, place: str, known: Iterable[str]) -> str:
-    return f"{f'{place}: ' if place else ''}unknown key {key!r}.{suggest(key, known)}"
+    known = list(known)
+    near = suggest(key, known) or f" Keys: {', '.join(known)}."
+    return f"{f'{place}: ' if place else ''}unknown key {key!r}.{near}"
 
 
 def _explained(first: ErrorDetails, place: str, known: Iterable[str]) -> str:

@@ -69,6 +69,11 @@ class ClassificationTask:
         return {str(dim): n for dim, n in self.train.sizes.items() if dim != "stimulus"}
 
     @property
+    def time_step(self) -> float | None:
+        """Length of a step of its stimuli, s; None where they have no time, or none in s."""
+        return self.train.attrs.get("time_step")
+
+    @property
     def n_test(self) -> int:
         """Number of test stimuli."""
         return int(self.test.sizes["stimulus"])

@@ -31,6 +31,11 @@ class EventView:
     bins: EventBins
     change: EventChange | None = None
 
+    @property
+    def time_step(self) -> float | None:
+        """Length of a step, s; None where a step is a number of events."""
+        return self.bins.time_step
+
     def transform(self, is_training: bool, draw: Draw) -> Transform | None:
         """Return (recording) -> numbers of events (time, ...), changed at random in training."""
         change = self.change if is_training else None

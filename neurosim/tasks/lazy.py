@@ -61,6 +61,11 @@ class LazyTask:
         return replace(self, augment=augment)
 
     @property
+    def time_step(self) -> float | None:
+        """Length of a step of its stimuli, s; None where they have no time, or none in s."""
+        return getattr(self.view, "time_step", None)
+
+    @property
     def is_sequence(self) -> bool:
         """Whether inputs are sequences (batch, time, ...)."""
         return self.encode is not None or self.rows.is_sequence

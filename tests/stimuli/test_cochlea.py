@@ -120,7 +120,7 @@ def test_silence_of_unsigned_samples_as_the_refusal_says_it_is_silent():
         cochlea_spikes([np.r_[np.zeros(798), np.nan, np.inf]], 16000.0)
 
 
-@pytest.mark.parametrize("rate", ["8k", np.inf, np.nan])
-def test_a_sampling_rate_is_a_finite_number(rate):
-    with pytest.raises(InputError, match=r"sampling_rate = .*; a finite number of Hz"):
+@pytest.mark.parametrize("rate", ["8k", np.inf, np.nan, [8000.0]])
+def test_a_sampling_rate_is_one_finite_number(rate):
+    with pytest.raises(InputError, match=r"sampling_rate = .*; one finite number of Hz"):
         cochlea_spikes([np.ones(800)], rate)

@@ -136,6 +136,10 @@ REFUSED = {
     "a list of brains": (lambda out: compare_subjects(PICTURES, {"a": BRAIN}, [1], out=out), "brains by name asked"),
     "stimuli": (lambda out: compare_subjects(np.ones((8, 5, 6, 7)), {"a": BRAIN}, {"b": BRAIN}, out=out),
                 "^compare_subjects: shape .* does not say which dim is the channel"),
+    "three stimuli": (
+        lambda out: compare_subjects(PICTURES[:3], {"a": FEATURES[:3]}, {"b": BRAIN[:3]}, out=out),
+        "analyses.rsa needs 6 stimuli or more, to leave out some of them, found 3",
+    ),
     "an unknown option": (given(analyses={"a": {"kind": "rsa", "metrik": "cosine"}}), "Did you mean 'metric'"),
     "an unknown metric": (given(metric="euclidian"), "Did you mean 'euclidean'"),
     "an option of another kind": (given(metric={"a": 1}), "metric: a text asked"),
