@@ -229,7 +229,7 @@ def _group(
     scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
-    state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
+    state = initial_state(population, constants) | target_traces(circuit, population, chunk)
     if is_one(population.drive):
         scalars["drive"] = float(population.drive[0])
     else:

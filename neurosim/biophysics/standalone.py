@@ -101,6 +101,8 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "learns": chunk.learns,
         "is_modulated": chunk.modulator is not None,
         "kept_every": chunk.kept_every,
+        "totals": {str(i): total for i, total in chunk.totals.items()},
+        "scaled_every": chunk.scaled_every,
         "watched": [[w.population, w.variable, w.index.tolist(), w.every, w.name, w.projection] for w in watched],
         "flags": list(strict_flags()),
         "threads": threads if threads > 1 else 0,
@@ -243,6 +245,8 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         about["learns"],
         np.zeros(about["n_steps"]) if about["is_modulated"] else None,
         about["kept_every"],
+        {int(i): total for i, total in about["totals"].items()},
+        about["scaled_every"],
     )
 
 
