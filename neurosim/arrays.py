@@ -5,6 +5,7 @@ What cannot be represented is refused here by name; nothing is imported to recog
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,13 @@ from neurosim.refusals import SchemaError
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
 
-def plain(values: object, who: str) -> np.ndarray:
-    """Return `values` as an array of real numbers, or raise :class:`SchemaError`.
+def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarray:
+    """Return `values` as an array of real numbers, or raise :class:`SchemaError`; `reader` is told to who gave a path.
 
     >>> plain([[1, 2], [3, 4]], "here").shape
     (2, 2)
     """
+    refuse_path(values, who, reader)
     if isinstance(values, np.ma.MaskedArray):
         hidden = int(np.broadcast_to(values.mask, values.shape).sum())
         if hidden:
@@ -37,6 +39,19 @@ def plain(values: object, who: str) -> np.ndarray:
         raise SchemaError(f"{who}: a {type(values).__name__} is no array of numbers ({said}).") from None
     check_numbers(array, who, type(values).__name__)
     return array
+
+
+def refuse_path(values: object, who: str, reader: str, asked: str = "an array") -> None:
+    """Raise :class:`SchemaError` for the path of a file, or another text, where what it holds is asked.
+
+    >>> refuse_path("x.npy", "here", "load_responses")
+    Traceback (most recent call last):
+    neurosim.schema.SchemaError: here: an array asked, found the text 'x.npy'; of a file: ns.load_responses('x.npy').
+    """
+    if isinstance(values, str | os.PathLike):
+        text = os.fspath(values)
+        what = "text" if isinstance(values, str) else "path"
+        raise SchemaError(f"{who}: {asked} asked, found the {what} {text!r}; of a file: ns.{reader}({text!r}).")
 
 
 def check_numbers(array: Any, who: str, kind: str = "array") -> None:
@@ -183,8 +198,13 @@ def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
         if shared
         else "No name is shared: give both the same names, or, where both are in one order, the values without names."
     )
-    if is_count(found) or is_count(wanted):
-        advice = "A default index in another order or with gaps: .reset_index(drop=True) where rows are in order."
+    counted = [all(name.isdigit() for name in names) for names in (wanted, found)]
+    if not shared and any(counted):
+        advice = (
+            f"The numbers of the {'first' if counted[0] else 'second'} count rows, in another order or with gaps: give "
+            "both names, as table.set_index('picture'), or, where all rows are in one order, values without names, as "
+            "table.reset_index(drop=True)."
+        )
     return (
         f"{who}: the two describe different stimuli; only in the first: {only_first}, "
         f"only in the second: {only_second}. {advice}"

@@ -8,6 +8,7 @@ success, 2 something the user can mend, 3 a step that failed.
 from __future__ import annotations
 
 import json as json_module
+import shlex
 import sys
 import threading
 import time
@@ -216,7 +217,7 @@ def crate(
 def new(folder: Annotated[Path, typer.Argument(help="Folder to write the template into.")], json: Json = False) -> None:
     """Write a working template: your model against your data."""
     files = [str(p) for p in ns.study.new_study(folder)]
-    lines = [*files, f"Next: cd {folder}; python compare.py   or   neurosim run study.toml"]
+    lines = [*files, f"Next: cd {shlex.quote(str(folder))}; python compare.py   or   neurosim run study.toml"]
     _say(json_module.dumps(files) if json else "\n".join(lines))
 
 

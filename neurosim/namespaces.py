@@ -11,10 +11,11 @@ import ast
 import difflib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import lazy_loader
 
@@ -77,18 +78,21 @@ def attach(package: str, file: str) -> tuple[Callable[[str], object], Callable[[
     return load_or_explain, names, public
 
 
-def public_names() -> dict[str, list[str]]:
-    """Return the public names by package, as the stubs list them.
+@cache
+def public_names() -> Mapping[str, tuple[str, ...]]:
+    """Return the public names by package, as the stubs list them; the stubs are read once.
 
     Examples
     --------
     >>> sum("fano_factor" in names for names in public_names().values())
     1
     """
-    return {
-        ".".join(("neurosim", *stub.parent.relative_to(ROOT).parts)): _names_in(stub)
-        for stub in sorted(ROOT.rglob("__init__.pyi"))
-    }
+    return MappingProxyType(
+        {
+            ".".join(("neurosim", *stub.parent.relative_to(ROOT).parts)): _names_in(stub)
+            for stub in sorted(ROOT.rglob("__init__.pyi"))
+        }
+    )
 
 
 def questions(package: str) -> dict[str, dict[str, str]]:
@@ -131,19 +135,25 @@ def _paragraphs(asked: dict[str, dict[str, str]]) -> list[str]:
     return ["\n".join([title, *(f"    {n}: {said}" for n, said in names.items())]) for title, names in asked.items()]
 
 
-def _names_in(stub: Path) -> list[str]:
+def _names_in(stub: Path) -> tuple[str, ...]:
     tree = ast.parse(stub.read_text(encoding="utf-8"))
-    return [a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names]
+    return tuple(a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names)
 
 
 def _hint(package: str, name: str, public: list[str]) -> str:
-    """Return where `name` is, or the nearest name in its own package or in any other."""
+    """Return where `name` is, or the nearest name in its own package or in any other.
+
+    Names of Python's own protocols, which inspectors ask every module for, are near to none.
+    """
+    all_names = f" All names: dir({package})."
+    if name.startswith("__"):
+        return all_names
     elsewhere = {n: room for room, names in public_names().items() if room != package for n in names}
     if name in elsewhere:
         return f" It is {elsewhere[name]}.{name}."
     spelled = {n.lower(): n for n in elsewhere} | {n.lower(): n for n in public}
     near = difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.7)
     if not near:
-        return f" All names: dir({package})."
+        return all_names
     found = spelled[near[0]]
     return f" Did you mean {found!r}?" if found in public else f" Did you mean {elsewhere[found]}.{found}?"

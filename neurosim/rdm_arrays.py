@@ -19,9 +19,10 @@ from neurosim.labels import (
     labels_along,
     with_ids,
 )
-from neurosim.refusals import SchemaError
+from neurosim.refusals import SchemaError, asked_by
 
 TINY_DIAGONAL = 1e-5
+READER = "recordings.load_rdms"  # of files
 
 
 def as_rdm(
@@ -57,11 +58,12 @@ def as_rdm(
     if isinstance(values, xr.DataArray):
         rdm = check_rdm(values, "as_rdm", missing=missing)
         return rdm if stimuli is None else in_order_of(rdm, stimuli, "as_rdm")
-    array = plain(values, "as_rdm").astype(float)
+    array = plain(values, "as_rdm", READER).astype(float)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
-        raise SchemaError(
-            f"as_rdm: an RDM is square, found shape {array.shape}; see scipy.spatial.distance.squareform."
+        made = (
+            "scipy.spatial.distance.squareform makes one of distances" if array.ndim == 1 else "compute_rdm makes one"
         )
+        raise SchemaError(f"as_rdm: an RDM is square, found shape {array.shape}; {made}.")
     if len(dims) != array.ndim - 2:
         raise SchemaError(f"as_rdm: shape {array.shape} has {array.ndim - 2} leading dims; name them with dims=(...).")
     rdm = xr.DataArray(array, dims=(*dims, STIMULUS, STIMULUS_OTHER))
@@ -76,6 +78,38 @@ def as_rdm(
     return _check_square(rdm, "as_rdm", missing)
 
 
+def by_name(models: Any, who: str) -> Any:
+    """Return a list of labelled RDMs as a mapping, by the names that they have, and anything else as it is.
+
+    >>> list(by_name([as_rdm(1 - np.eye(3)).rename("a")], "here"))
+    ['a']
+
+    Raises
+    ------
+    SchemaError : some of them have no name, or two the same.
+    """
+    if not isinstance(models, list | tuple):
+        return models
+    for k, model in enumerate(models):
+        shape = tuple(getattr(model, "shape", ()))
+        if len(shape) == 2 and shape[0] != shape[1]:
+            raise SchemaError(f"{who}: model {k} has shape {shape}, and an RDM is square; compute_rdm makes one.")
+    if not any(isinstance(m, xr.DataArray) for m in models):
+        return models
+    names = [_name_of(m) for m in models]
+    if None in names or len(set(names)) < len(names):
+        found = ", ".join("none" if n is None else repr(n) for n in names[:5])
+        raise SchemaError(f"{who}: a list of RDMs, whose names are {found}; give {{'name': rdm, ...}}, each its own.")
+    return dict(zip(names, models, strict=True))
+
+
+def _name_of(model: Any) -> str | None:
+    """Return the label ``model`` of an RDM, or else the name of its array."""
+    label = getattr(model, "coords", {}).get("model")
+    name = label.item() if label is not None and not label.ndim else getattr(model, "name", None)
+    return None if name is None else str(name)
+
+
 def check_rdm(rdm: object, who: str = "check_rdm", *, missing: bool = False) -> xr.DataArray:
     """Return `rdm` with the stimulus dims last, one order on both and 0 on the diagonal, or raise :class:`SchemaError`.
 
@@ -83,7 +117,8 @@ def check_rdm(rdm: object, who: str = "check_rdm", *, missing: bool = False) -> 
     this RDM has no such stimulus.
     """
     if not isinstance(rdm, xr.DataArray):
-        return as_rdm(plain(rdm, who), missing=missing)
+        with asked_by(who, "as_rdm"):
+            return as_rdm(plain(rdm, who, READER), missing=missing)
     if rdm.attrs.get("quantity") == "second_moment":
         raise SchemaError(f"{who}: a matrix of second moments is no RDM; compute_rdm(...) with keep='distances' is.")
     square = _check_square(rdm, who, missing)
@@ -103,7 +138,8 @@ def _check_square(rdm: xr.DataArray, who: str, missing: bool = False) -> xr.Data
     check_numbers(rdm, who)
     for dim in (STIMULUS, STIMULUS_OTHER):
         if dim not in rdm.dims:
-            raise SchemaError(f"{who}: an RDM has dims (..., stimulus, stimulus_other), found {tuple(rdm.dims)}.")
+            made = "; compute_rdm makes one of responses" if "unit" in rdm.dims else ""
+            raise SchemaError(f"{who}: an RDM has dims (..., stimulus, stimulus_other), found {tuple(rdm.dims)}{made}.")
     rdm = rdm.transpose(..., STIMULUS, STIMULUS_OTHER)
     if rdm.sizes[STIMULUS] < 3 or rdm.sizes[STIMULUS] != rdm.sizes[STIMULUS_OTHER]:
         raise SchemaError(f"{who}: an RDM needs at least 3 stimuli, the same on both sides, found {rdm.shape[-2:]}.")

@@ -134,7 +134,7 @@ def _stimuli(
             dims = dims or ((STIMULUS, "y", "x", "channel")[: array.ndim])
         else:
             values = by_stimulus(values, who)
-            array = plain(values, who)
+            array = plain(values, who, "load_stimuli")
         dims = dims or {2: (STIMULUS, UNIT)}.get(array.ndim) or picture_dims(array.shape, layout, who)
         dims = dims or ((STIMULUS, "y", "x") if array.ndim == 3 else None)
         stimuli = wide(with_dims(array, dims, who))

@@ -15,6 +15,8 @@ import pytest
 
 import neurosim
 
+from .study.conftest import made_once
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 ROOMS = ("guides", "coming_from")
 PAGES = [p for room in ROOMS for p in sorted((NOTEBOOKS / room).rglob("*.md")) if p.stem != "index"]
@@ -65,16 +67,21 @@ def script_of(text):
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory):
-    """What went wrong on each page, all pages run one after the other in a process of their own."""
-    folder = tmp_path_factory.mktemp("pages")
-    scripts = [folder / f"{i}_{page.stem}.py" for i, page in enumerate(PAGES)]
-    for page, script in zip(PAGES, scripts, strict=True):
-        script.write_text(script_of(page.read_text()))
-    command = [sys.executable, "-W", "ignore", "-c", ALL_IN_ONE_PROCESS, *map(str, scripts)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {page: found.get(str(script)) for page, script in zip(PAGES, scripts, strict=True)}
+    """What went wrong on each page, all pages run one after the other in a process of their own, once for all tests."""
+
+    def make(folder):
+        scripts = [folder / f"{page.parent.name}_{page.stem}.py" for page in PAGES]
+        for page, script in zip(PAGES, scripts, strict=True):
+            script.write_text(script_of(page.read_text()))
+        command = [sys.executable, "-W", "ignore", "-c", ALL_IN_ONE_PROCESS, *map(str, scripts)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        by_script = json.loads(done.stdout.splitlines()[-1])
+        found = [by_script.get(str(script)) for script in scripts]
+        (folder / "failed.json").write_text(json.dumps(found))
+
+    found = json.loads((made_once(tmp_path_factory, "pages", make) / "failed.json").read_text())
+    return dict(zip(PAGES, found, strict=True))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)

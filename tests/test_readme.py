@@ -1,12 +1,12 @@
 """The README is true: its ten lines run, its commands are those of CI, its links lead somewhere."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from .study.conftest import script
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -28,7 +28,8 @@ def test_the_ten_lines_bring_own_model_and_own_data_to_a_report(tmp_path):
                 for _ in range(1 + rng.poisson(3))
             ]
     (tmp_path / "my_neurons.csv").write_text("\n".join(rows))
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    (tmp_path / "ten_lines.py").write_text(code)
+    done = script("ten_lines.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "results/mine/report.html" in done.stdout
     assert (tmp_path / "results" / "mine" / "report.html").is_file()

@@ -206,3 +206,17 @@ def test_there_is_no_moment_without_a_folder(tmp_path):
     watcher.join()
     assert len(seen) > 0
     assert all(seen)
+
+
+@pytest.mark.parametrize("harm", [lambda p: p.write_bytes(b"other"), lambda p: p.unlink()], ids=["changed", "gone"])
+def test_a_build_is_read_once_and_again_where_a_file_of_it_changed(tmp_path, monkeypatch, harm):
+    monkeypatch.setattr(storage.builds, "A_MOMENT", -1.0)  # as if it were built long ago
+    for name in ("main", "array"):
+        storage.write_text(tmp_path / name, "whole")
+    storage.write_manifest(tmp_path)
+    read = []
+    monkeypatch.setattr(storage.builds, "damaged_files", lambda *of: read.append(of) or storage.damaged_files(*of))
+    assert all(storage.is_whole_build(tmp_path) for _ in range(3))
+    assert len(read) == 1
+    harm(tmp_path / "array")
+    assert not storage.is_whole_build(tmp_path)

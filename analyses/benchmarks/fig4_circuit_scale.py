@@ -1,8 +1,9 @@
-"""Figure 4 of the benchmarks: one network of many neurons, on our engines, in Brian2 written by hand, and in NEST.
+"""Figure 4 of the benchmarks: networks of many neurons, on our engines, in Brian2 written by hand, and in NEST.
 
 Processor seconds to build and to simulate, largest memory and bytes a synapse while it runs, each case in a process of
 one thread, each engine right after the same target of the script by hand. Our engines must send as many spikes as
-each other; the others as many within three percent: the script has the same synapses, those of NEST are drawn anew.
+each other; the others nearly as many: the script has the same synapses and, with conductances, another integration,
+which holds them over a step at what they were where it begins; those of NEST are drawn anew.
 
 Run: python analyses/benchmarks/fig4_circuit_scale.py [folder [python that has NEST]]
 """
@@ -13,24 +14,32 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.figure import Figure
 from pairs import cpu_name
+from scale_circuits import MANY
 
 from neurosim import storage
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.runtime import provenance, track
 
-SIZES = ((10_000, 100, 0.5), (40_000, 250, 1.0))  # neurons, synapses of each, s
+Size: TypeAlias = tuple[str, int, int, float]
+SIZES: tuple[Size, ...] = (  # network, neurons, synapses of each, s
+    ("currents", 10_000, 100, 0.5),
+    ("currents", 40_000, 250, 1.0),
+    ("conductances", 20_000, 100, 0.5),
+    ("currents", 100_000, 100, 0.5),
+    ("currents", 100_000, 1_000, 0.1),
+)
 OURS = ("ours torch", "ours brian2", "ours cython", "ours cpp_standalone")
 BY_HAND = {"hand numpy": "ours brian2", "hand cython": "ours cython", "hand cpp_standalone": "ours cpp_standalone"}
-ALIKE = 0.03
-NEST_UP_TO = 10_000  # neurons; above, building takes more than all others together
+ALIKE = {"currents": 0.03, "conductances": 0.1}
+QUICKEST = ("hand cython", "ours cython", "ours torch")  # where there are MANY synapses; NEST would take 40 GB
 
 
-def measured(python: str, case: str, size: tuple[int, int, float]) -> dict[str, Any]:
+def measured(python: str, case: str, size: Size) -> dict[str, Any]:
     """Run a case in a process of its own, whose compiled programs are kept for nobody."""
     script = str(Path(__file__).with_name("scale_circuits.py"))
     root = str(Path(__file__).resolve().parents[2])
@@ -47,41 +56,51 @@ def measured(python: str, case: str, size: tuple[int, int, float]) -> dict[str, 
     return found
 
 
-def compute(size: tuple[int, int, float], nest: str | None) -> list[dict[str, Any]]:
+def cases_of(size: Size, nest: str | None) -> list[tuple[str, str]]:
+    """Return what is run at a size, and the Python that runs it."""
+    network, neurons, synapses, _ = size
+    cases = [*(case for pair in BY_HAND.items() for case in pair), "ours torch"]
+    cases += ["nest"] if nest and network == "currents" else []
+    chosen = [case for case in cases if case in QUICKEST or neurons * synapses < MANY]
+    return [(case, nest if nest and case == "nest" else sys.executable) for case in chosen]
+
+
+def compute(size: Size, nest: str | None) -> list[dict[str, Any]]:
     """Return a row a case: median and range of its runs, and spikes that are as many as those of the others."""
-    cases = [(case, sys.executable) for pair in BY_HAND.items() for case in pair]
-    cases += [(case, sys.executable) for case in OURS if case not in BY_HAND.values()]
-    cases += [("nest", nest)] if nest and size[0] <= NEST_UP_TO else []
-    found = {case: measured(python, case, size) for case, python in track(cases, f"{size[0]} neurons")}
+    network, neurons, synapses, seconds = size
+    cases = cases_of(size, nest)
+    found = {case: measured(python, case, size) for case, python in track(cases, f"{network}, {neurons} neurons")}
     spikes = {case: row["spikes"] for case, row in found.items()}
-    mean = spikes[OURS[0]]
-    if any(spikes[case] != mean for case in OURS):
+    mean = spikes["ours torch"]
+    if any(spikes.get(case, mean) != mean for case in OURS):
         raise AssertionError(f"our engines differ: {spikes}")
-    if any(abs(n / mean - 1) > ALIKE for n in spikes.values()):
+    if any(abs(n / mean - 1) > ALIKE[network] for n in spikes.values()):
         raise AssertionError(f"the simulators differ: {spikes}")
+    about = {"network": network, "neurons": neurons, "synapses": neurons * synapses, "seconds": seconds}
     rows = []
     for case, row in found.items():
-        runs = [lasted / size[2] for lasted in row.pop("runs")]
+        runs = [lasted / seconds for lasted in row.pop("runs")]
         row |= {"run": float(np.median(runs)), "run_least": min(runs), "run_most": max(runs), "n_runs": len(runs)}
-        rows.append({"neurons": size[0], "synapses": size[0] * size[1], "seconds": size[2], "case": case} | row)
+        rows.append(about | {"case": case} | row)
     return rows
 
 
 def draw(rows: list[dict[str, Any]]) -> Figure:
     """Draw a column a size: processor seconds a simulated second, and those of our engines over those by hand."""
     figure = new_figure()
-    sizes = list(dict.fromkeys(row["neurons"] for row in rows))
+    sizes = list(dict.fromkeys((row["network"], row["neurons"], row["synapses"]) for row in rows))
     panels = figure.subplots(2, len(sizes), squeeze=False, sharey="row", height_ratios=(8, 3))
-    for (lasting, ratios), neurons in zip(panels.T, sizes, strict=True):
-        own = {row["case"]: row for row in rows if row["neurons"] == neurons}
+    for (lasting, ratios), size in zip(panels.T, sizes, strict=True):
+        own = {r["case"]: r for r in rows if (r["network"], r["neurons"], r["synapses"]) == size}
         for case, row in own.items():
             color = {"hand": "C1", "nest": "C2"}.get(case.split()[0], "C0")
             lasting.barh(case, row["run"], color=color)
             lasting.plot([row["run_least"], row["run_most"]], [case, case], color="black", linewidth=1)
-        synapses = next(iter(own.values()))["synapses"]
-        lasting.set(title=f"{neurons:,} neurons,\n{synapses:,} synapses", xlabel="processor s a simulated s")
+        network, neurons, synapses = size
+        lasting.set(title=f"{network}\n{neurons:,} neurons\n{synapses:,} synapses", xlabel="processor s\na simulated s")
         for theirs, ours in BY_HAND.items():
-            ratios.plot(own[ours]["run"] / own[theirs]["run"], theirs.split()[1], "o", color="C0")
+            if theirs in own:
+                ratios.plot(own[ours]["run"] / own[theirs]["run"], theirs.split()[1], "o", color="C0")
         ratios.axvline(1.0, color="black", linewidth=1)
         ratios.annotate("parity", (1.0, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom")
         ratios.set(xlim=(0, None), xlabel="ours / by hand")

@@ -1,10 +1,7 @@
-"""One network, written for each simulator: current-based neurons that excite and inhibit each other at random.
+"""Build and run one network of scale_networks.py in one simulator: processor seconds, memory and spikes.
 
-It is the benchmark of Brette et al. 2007 (https://doi.org/10.1007/s10827-007-0038-6) after Vogels and Abbott 2005, with
-weights over the number of synapses a neuron, so that the mean input does not change with size.
-Packages are imported where they are used: Python with NEST has none of the others. Times are those of the processor, of
-this process and of those that it started.
-Run by fig4_circuit_scale.py, each case in a process of its own: python scale_circuits.py CASE NEURONS SYNAPSES SECONDS
+Times are those of this process and of those that it started. Run by fig4_circuit_scale.py, each case in a process of
+its own: python scale_circuits.py CASE NETWORK NEURONS SYNAPSES SECONDS
 """
 
 from __future__ import annotations
@@ -18,95 +15,39 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scale_networks import NETWORKS, in_nest
 
 if TYPE_CHECKING:
     from neurosim.biophysics import Projection
 
-DT, G_LEAK, REFERENCE = 1e-4, 10e-9, 80
 SHORT = 1e-3  # s, a run of which nearly all is building
 TIMES = 3  # runs of which the median counts
+MANY = 10**8  # synapses from which on one run counts
 COMPILED = "cpp_standalone"
 
 
-def drawn(n: int, k: int) -> Projection:
-    """Return who is joined with whom, drawn once for our circuit and for the script written by hand."""
-    import neurosim.biophysics as b
-
-    cells = b.Population("cells", n, b.LIFParameters(), synapses={"exc": b.ExponentialParameters(5e-3)})
-    return b.connect(b.FixedProbability(k / n), cells, cells, weight=1.0, delay=DT, receptor="exc", progress=False)
-
-
-def ours(engine: str, n: int, k: int, pairs: Projection) -> Callable[[float], int]:
-    """Return what runs the circuit on an engine for some time and counts spikes: one population, two projections."""
-    import scipy.sparse
-
+def ours(network: str, engine: str, n: int, k: int, wires: list[Projection]) -> Callable[[float], int]:
+    """Return what runs the circuit on an engine for some time and counts the spikes of every neuron."""
     import neurosim as ns
 
-    b = ns.biophysics
-    neuron = b.LIFParameters(
-        capacitance=200e-12, g_leak=G_LEAK, e_leak=-49e-3, v_threshold=-50e-3, v_reset=-60e-3, refractory=5e-3
-    )
-    receptors = {"exc": b.ExponentialParameters(5e-3), "inh": b.ExponentialParameters(10e-3)}
-    cells = b.Population("cells", n, neuron, synapses=receptors, initial={"v": start(n)})
-    joined = scipy.sparse.csr_array(pairs.weights)
-    first = joined.indptr[4 * n // 5]
-    wires = [
-        replace(
-            pairs,
-            weights=scipy.sparse.csr_array((np.full(len(targets), weight), targets, ends), (n, n)),
-            receptor=receptor,
-        )
-        for receptor, weight, targets, ends in (
-            ("exc", 1.62e-3 * G_LEAK * REFERENCE / k, joined.indices[:first], np.minimum(joined.indptr, first)),
-            ("inh", -9e-3 * G_LEAK * REFERENCE / k, joined.indices[first:], np.maximum(joined.indptr, first) - first),
-        )
-    ]
-    circuit = b.Circuit("scale", b.Input(1), (cells,), tuple(wires), dt=DT, step=1e-3)
+    b, circuit = ns.biophysics, NETWORKS[network][1](n, k, wires)
 
     def run(seconds: float) -> int:
         shown = ns.as_stimuli(
             np.zeros((1, round(seconds / 1e-3), 1)), dims=("stimulus", "time", "unit"), time_step=1e-3
         )
-        execution = b.Execution(device="cpu", memory=2**36)
-        return int(ns.simulate(circuit, shown, engine=engine, execution=execution, progress=False).sum())
+        execution, monitors = b.Execution(device="cpu", memory=2**36), b.Monitors(time_bin=seconds)
+        counts = ns.simulate(circuit, shown, engine=engine, execution=execution, monitors=monitors, progress=False)
+        return int(counts.values.sum())
 
     return run
 
 
-def written(b2: Any, n: int, k: int, pairs: Projection) -> tuple[Any, Any]:
-    """Return the network that a user of Brian2 would write, and its spikes: one group, two sets of synapses.
-
-    Weights are numbers. Brian2 counts the refractory period from the step of the spike: a step less is the same.
-    """
-    import scipy.sparse
-
-    b2.defaultclock.dt = DT * b2.second
-    equations = """
-    dv/dt = (ge + gi - (v + 49*mV)) / (20*ms) : volt (unless refractory)
-    dge/dt = -ge / (5*ms) : volt
-    dgi/dt = -gi / (10*ms) : volt
-    """
-    cells = b2.NeuronGroup(
-        n, equations, threshold="v > -50*mV", reset="v = -60*mV", refractory=4.9 * b2.ms, method="exact"
-    )
-    cells.v = start(n) * b2.volt
-    n_exc = 4 * n // 5
-    sources, targets = scipy.sparse.csr_array(pairs.weights).nonzero()
-    excite = b2.Synapses(cells[:n_exc], cells, on_pre="ge += w", namespace={"w": 1.62 * REFERENCE / k * b2.mV})
-    inhibit = b2.Synapses(cells[n_exc:], cells, on_pre="gi -= w", namespace={"w": 9 * REFERENCE / k * b2.mV})
-    for synapses, chosen, before in ((excite, sources < n_exc, 0), (inhibit, sources >= n_exc, n_exc)):
-        synapses.connect(i=sources[chosen] - before, j=targets[chosen])
-        synapses.delay = DT * b2.second
-    spikes = b2.SpikeMonitor(cells)
-    return b2.Network(cells, excite, inhibit, spikes), spikes
-
-
-def by_hand(target: str, n: int, k: int, pairs: Projection) -> Callable[[float], int]:
+def by_hand(name: str, target: str, n: int, k: int, wires: list[Projection]) -> Callable[[float], int]:
     """Return what runs the network written by hand, again and again from its start; as one program, built once."""
     import brian2 as b2
 
@@ -115,7 +56,7 @@ def by_hand(target: str, n: int, k: int, pairs: Projection) -> Callable[[float],
         b2.prefs["devices.cpp_standalone.extra_make_args_unix"] = [f"-j{os.cpu_count() or 1}"]
     else:
         b2.prefs.codegen.target = target
-    network, spikes = written(b2, n, k, pairs)
+    network, spikes = NETWORKS[name][2](b2, n, k, wires)
     folder = tempfile.TemporaryDirectory()
 
     def run(seconds: float) -> int:
@@ -134,40 +75,6 @@ def by_hand(target: str, n: int, k: int, pairs: Projection) -> Callable[[float],
     if target == COMPILED:
         return run_program
     network.store()
-    return run
-
-
-def start(n: int) -> np.ndarray:
-    """Return the first membranes (neuron,), V."""
-    return np.random.default_rng(1).uniform(-60e-3, -50e-3, n)
-
-
-def in_nest(n: int, k: int) -> Callable[[float], int]:
-    """Return the same network in NEST, on one thread."""
-    import nest
-
-    nest.set_verbosity("M_ERROR")
-    nest.resolution = DT * 1e3
-    nest.local_num_threads = 1
-    cells = nest.Create("iaf_psc_exp", n, {
-        "C_m": 200.0, "tau_m": 20.0, "E_L": -49.0, "V_th": -50.0, "V_reset": -60.0, "t_ref": 5.0,
-        "tau_syn_ex": 5.0, "tau_syn_in": 10.0,
-    })  # fmt: skip
-    cells.V_m = 1e3 * np.random.default_rng(1).uniform(-60e-3, -50e-3, n)
-    n_exc = 4 * n // 5
-    for sources, weight in ((cells[:n_exc], 16.2), (cells[n_exc:], -90.0)):
-        nest.Connect(
-            sources, cells, {"rule": "pairwise_bernoulli", "p": k / n},
-            {"weight": weight * REFERENCE / k, "delay": DT * 1e3},
-        )  # fmt: skip
-    spikes = nest.Create("spike_recorder")
-    nest.Connect(cells, spikes)
-
-    def run(seconds: float) -> int:
-        before = spikes.n_events
-        nest.Simulate(seconds * 1e3)
-        return int(spikes.n_events - before)
-
     return run
 
 
@@ -225,22 +132,24 @@ def watch_networks() -> list[float]:
     return lasted
 
 
-def case(name: str, n: int, k: int, seconds: float) -> dict[str, float | list[float]]:
+def case(name: str, network: str, n: int, k: int, seconds: float) -> dict[str, float | list[float]]:
     """Return processor seconds to build and to run, spikes, the largest memory and that of a synapse in a run, bytes.
 
     What a run takes beside the simulation is that of a run of a step or so, and is taken off; a compiled program is
     built in the first run, and its runs count from its start to its end.
     """
     kind, _, engine = name.partition(" ")
-    making = {"ours": ours, "hand": by_hand}
+    making, drawn = {"ours": ours, "hand": by_hand}, NETWORKS[network][0]
     if name == "ours torch":  # packages are loaded before anything is measured
-        ours(engine, 100, 10, drawn(100, 10))(SHORT)
+        ours(network, engine, 100, 10, drawn(100, 10))(SHORT)
     networks = watch_networks() if engine in ("brian2", "cython", "numpy") else None
-    pairs = drawn(n, k) if engine else None
-    empty = resident() - (0 if pairs is None else pairs.weights.data.nbytes + pairs.weights.indices.nbytes)
+    wires = drawn(n, k) if engine else []
+    rest = sum(bytes_of(q) for q in wires)
+    empty = resident() - rest
     begun = used()
-    run = in_nest(n, k) if pairs is None else making[kind](engine, n, k, pairs)
-    del pairs
+    run = making[kind](network, engine, n, k, wires) if engine else in_nest(n, k)
+    n_synapses = sum(q.weights.nnz for q in wires) or n * k
+    del wires
     run(seconds if engine == COMPILED else SHORT)
     built = used() - begun
 
@@ -249,20 +158,28 @@ def case(name: str, n: int, k: int, seconds: float) -> dict[str, float | list[fl
         spikes = run(simulated)
         return used() - before if networks is None else networks[-1], spikes
 
-    is_whole = engine == COMPILED or not engine
-    beside = 0.0 if is_whole else statistics.median(lasting(SHORT)[0] for _ in range(TIMES))
+    is_whole, times = engine == COMPILED or not engine, TIMES if engine and n * k < MANY else 1
+    beside = 0.0 if is_whole else statistics.median(lasting(SHORT)[0] for _ in range(times))
     with Resident() as memory:
-        runs = [lasting(seconds) for _ in range(TIMES if engine else 1)]
+        runs = [lasting(seconds) for _ in range(times)]
     peak = (resource.getrusage(w).ru_maxrss * 1024 for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
         "build": built - (runs[0][0] if engine == COMPILED else 0.0),
         "runs": [lasted - beside for lasted, _ in runs],
         "spikes": runs[0][1],
         "peak": max(peak),
-        "synapse": (statistics.median(memory.seen) - empty) / (n * k),
+        "synapse": (statistics.median(memory.seen) - empty) / n_synapses,
+        "rest": rest / n_synapses,
     }
 
 
+def bytes_of(projection: Projection) -> int:
+    """Return the bytes of a projection's synapses at rest: weight, target and, where each has its own, delay."""
+    delays = projection.delay.data.nbytes if np.ndim(projection.delay) else 0
+    return int(projection.weights.data.nbytes + projection.weights.indices.nbytes + delays)
+
+
 if __name__ == "__main__":
-    which, n_neurons, n_synapses, lasting_for = sys.argv[1:]
-    sys.stdout.write(json.dumps(case(which, int(n_neurons), int(n_synapses), float(lasting_for))) + "\n")
+    which, network_of, n_neurons, n_synapses, lasting_for = sys.argv[1:]
+    found = case(which, network_of, int(n_neurons), int(n_synapses), float(lasting_for))
+    sys.stdout.write(json.dumps(found) + "\n")

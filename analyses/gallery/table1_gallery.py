@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE))
 from classic import Classic, classics, judged, timed  # noqa: E402
 
 from neurosim import runtime, storage  # noqa: E402
-from neurosim.plots.canvas import figure_bytes, house_style, new_figure  # noqa: E402
+from neurosim.plots.canvas import PAGE, figure_bytes, house_style, letter_panels, new_figure  # noqa: E402
 from neurosim.runtime import track  # noqa: E402
 
 CARDS = HERE / "cards"
@@ -33,9 +33,11 @@ def compute(classic: Classic) -> dict[str, Any]:
 def told(classic: Classic) -> list[dict[str, Any]]:
     """Draw the results of a classic and return what its card says of every claim."""
     gathered = storage.read_dataset(CARDS / f"{classic.name}.nc")
-    figure = new_figure(7.5, 3.0)
+    figure = new_figure(PAGE, 2.9)
     with house_style():
         classic.draw(gathered, figure)
+        panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+        letter_panels(panels if len(panels) > 1 else [], 7)
         storage.write_bytes(CARDS / f"{classic.name}.png", figure_bytes(figure)["png"])
     return [
         {"name": r.name, "theirs": r.claim.theirs, "ours": r.ours, "unit": r.claim.unit, "where": r.claim.where}

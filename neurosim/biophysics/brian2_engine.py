@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 REPORT_EVERY = 0.5  # s
 LARGE = 10**6  # synapses
+COLUMN = "current_column"  # of each neuron, in an array over time
 STRICT = ("-ffp-contract=off", "-std=c++11")
 
 
@@ -228,12 +229,14 @@ def _group(
     scalars = {k: float(v) for k, v in constants.items() if np.ndim(v) == 0 and not isinstance(v, str | bool)}
     per_neuron = {k: v for k, v in constants.items() if np.ndim(v) == 1}
     words = {k: v for k, v in constants.items() if isinstance(v, str | bool)}
-    state = initial_state(population, constants) | target_traces(circuit, population, chunk.learns)
+    state = initial_state(population, constants) | target_traces(circuit, population, chunk)
     if is_one(population.drive):
         scalars["drive"] = float(population.drive[0])
     else:
         per_neuron["drive"] = population.drive
     arrays, drive = _arrays(b2, circuit, population, index, chunk, is_fed)
+    injected = None if is_fed else chunk.currents.get(population.name)
+    columns = {} if injected is None or injected.column is None else {COLUMN: _columns_of(injected)}
     parts.arrays |= arrays
     fed = courses_of(population, index, chunk) if is_fed else {}
     names = {k: Text(k) for k in (*state, *scalars, *per_neuron)} | words
@@ -243,6 +246,7 @@ def _group(
         chunk.n_copies * population.size,
         "\n".join(
             [*(f"{k} : 1" for k in state), *(f"{k} : 1 (constant)" for k in per_neuron), *(f"{k} : 1" for k in fed)]
+            + [f"{k} : integer (constant)" for k in columns]
         ),
         threshold=as_condition(model.distance, names),
         reset=as_code(model.reset, names),
@@ -251,7 +255,7 @@ def _group(
         namespace=scalars | arrays,
         name=f"L{index}",
     )
-    for name, value in {**state, **per_neuron}.items():
+    for name, value in {**state, **per_neuron, **columns}.items():
         setattr(group, name, np.broadcast_to(value, (chunk.n_copies, population.size)).ravel())
     if ALWAYS in group.thresholder:
         group.thresholder[ALWAYS].when = "traces"
@@ -280,8 +284,9 @@ def _arrays(
         flat = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
         arrays[f"external_{index}"] = b2.TimedArray(flat, dt=circuit.step * b2.second, name=f"external_{index}")
         given.append(f"external_{index}(t, i)")
-    if population.name in chunk.currents:
-        given.append(_read(f"current_{index}", is_fed))
+    injected = chunk.currents.get(population.name)
+    if injected is not None:
+        given.append(_read(f"current_{index}", is_fed, "i" if injected.column is None else COLUMN))
     for name, course in ({} if is_fed else courses_of(population, index, chunk)).items():
         flat = course.whole().reshape(chunk.n_steps, -1)
         arrays[name] = b2.TimedArray(flat, dt=circuit.dt * b2.second, name=name)
@@ -298,20 +303,31 @@ def courses_of(population: Population, index: int, chunk: Chunk) -> dict[str, Co
     return {name: course for name, course in found.items() if course is not None}
 
 
-def _read(name: str, is_fed: bool) -> str:
-    """Return the code of what is drawn for a step: a variable that is fed, or an array over time."""
-    return name if is_fed else f"{name}(t, i)"
+def _columns_of(course: Course) -> np.ndarray:
+    """Return the place (copy, neuron) among the numbers of a step of what each neuron has."""
+    assert course.column is not None
+    places: np.ndarray = np.arange(len(course.copies))[:, None] * course.size + course.column
+    return places
+
+
+def _read(name: str, is_fed: bool, place: str = "i") -> str:
+    """Return the code of what is drawn for a step: a variable that is fed, or an array over time, at some place."""
+    return name if is_fed else f"{name}(t, {place})"
 
 
 def _feed(
     b2: ModuleType, group: brian2.Group, courses: Mapping[str, Course], clock: brian2.Clock
 ) -> brian2.NetworkOperation:
-    """Let the variables of a group have at each step what their courses say."""
+    """Let the variables of a group have at each step what their courses say; what stays as it is, is not set again."""
     rows = {name: course.rows() for name, course in courses.items()}
+    shown: dict[str, np.ndarray] = {}
 
     def feed() -> None:
         for name, given in rows.items():
-            group.variables[name].set_value(next(given).ravel())
+            now = next(given)
+            if now is not shown.get(name):
+                group.variables[name].set_value(now.ravel())
+                shown[name] = now
 
     return b2.NetworkOperation(feed, clock=clock, when="start", name=f"feed_{group.name}")
 

@@ -162,7 +162,7 @@ def _recorded(asked: Asked, stimuli: xr.DataArray, trials: int, progress: bool) 
         differs = _difference(rows[0], show(_show_of(stimuli, parts[0])))
         if differs:
             raise InputError(
-                f"{WHO}: {_name_of(stimuli, places[0])}, shown again at the end, is answered otherwise ({differs}): "
+                f"{WHO}: {_name_of(stimuli, places[0])} shown again at the end, is answered otherwise ({differs}): "
                 "the network or its functions keep a state, or draw numbers that are not seeded; give a function that "
                 "makes it and rebuild=True, or say brian2.seed(...) in one for C++ standalone."
             )

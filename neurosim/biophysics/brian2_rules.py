@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     import brian2
 
 
+TOTAL = "total"  # sum of the weights onto a target
+
+
 def trace_name(index: int, name: str) -> str:
     """Return the name that a trace of a target, kept for a projection, has in its population."""
     return f"rule{index}_{name}"
 
 
-def target_traces(circuit: Circuit, population: Population, learns: bool) -> dict[str, Any]:
-    """Return the initial values of all traces that a population keeps for the projections onto it."""
-    found = ruled_into(circuit, population.name, learns).items()
-    return {trace_name(i, k): v for i, ruled in found for k, v in ruled.target_state.items()}
+def target_traces(circuit: Circuit, population: Population, chunk: Chunk) -> dict[str, Any]:
+    """Return the initial values of all traces and sums that a population keeps for the projections onto it."""
+    found = ruled_into(circuit, population.name, chunk.learns).items()
+    traces = {trace_name(i, k): v for i, ruled in found for k, v in ruled.target_state.items()}
+    return traces | {trace_name(i, TOTAL): 0.0 for i, _ in found if i in chunk.totals}
 
 
 def follow_targets(
@@ -132,6 +136,8 @@ class RuledSynapses:
             if late not in relays:
                 relays[late] = self._relay(late)
             self._synapses(relays[late], arrival, chosen)
+        if self.ruled.learns and self.index in self.chunk.totals:
+            self._scale(self.chunk.totals[self.index])
 
     def _relay(self, steps: int) -> brian2.Group:
         """Build the neurons that pass the spikes of the source on after `steps`."""
@@ -225,6 +231,17 @@ class RuledSynapses:
             self.monitors.append(monitor)
             self.objects.append(monitor)
         self.relays.append(relay)
+
+    def _scale(self, total: float) -> None:
+        """Multiply the weights onto each target, before each stimulus, so that their sum is `total`, within bounds."""
+        every, name = self.chunk.scaled_every * self.circuit.dt * self.b2.second, trace_name(self.index, TOTAL)
+        clock = self.b2.Clock(every, name=f"stimuli_{self.index}")
+        self.target.run_regularly(f"{name} = 0", when="start", order=-3, clock=clock)
+        factor = f"{total!r} / ({name}_post + int({name}_post == 0))"
+        for synapses in self.synapses:
+            synapses.run_regularly(f"{name}_post += weight", when="start", order=-2, clock=clock)
+            scaled = f"clip(weight * ({factor}), w_min, w_max)"
+            synapses.run_regularly(f"weight = {scaled}", when="start", order=-1, clock=clock)
 
     def _code(self, when: str, seen: Mapping[str, Any]) -> str:
         changed = self.ruled.changed(when)

@@ -61,7 +61,7 @@ def digest_of_circuit(circuit: Circuit) -> str:
     digest = hashlib.sha256(held.attrs["circuit"].encode())
     for name, array in held.variables.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array.values).tobytes())
+        digest.update(np.ascontiguousarray(array.values).data)
     return digest.hexdigest()
 
 

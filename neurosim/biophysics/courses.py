@@ -12,58 +12,65 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Following: TypeAlias = Callable[[int], np.ndarray]  # the next n steps, (step, neuron)
+Following: TypeAlias = Callable[[int], np.ndarray]  # the next n steps, (step, column)
 BLOCK = 2**22  # bytes that a course holds at once, or one step of it where that is more
 
 
 @dataclass(frozen=True)
 class Course:
-    """Numbers (step, copy, neuron) of a population: its noise, its background or its currents.
+    """Numbers (step, copy, column) of a population: its noise, its background or its currents.
 
     Parameters
     ----------
-    n_steps : number of simulation steps. size : number of neurons.
-    copies : for each copy what begins its course and returns what gives its next n steps (step, neuron); copies with
+    n_steps : number of simulation steps. size : number of columns.
+    copies : for each copy what begins its course and returns what gives its next n steps (step, column); copies with
         the same object have the same course, which is drawn once.
+    column : the column of each neuron, where several have the same course; None is a column a neuron.
     """
 
     n_steps: int
     size: int
     copies: Sequence[Callable[[], Following]]
+    column: np.ndarray | None = None
 
     def blocks(self, length: int = 0) -> Iterator[np.ndarray]:
-        """Yield the numbers (step, copy, neuron) in blocks of `length` steps; 0 is as many as BLOCK holds."""
+        """Yield the numbers (step, copy, column) in blocks of `length` steps; 0 is as many as BLOCK holds."""
         length = length or max(1, BLOCK // (8 * max(1, len(self.copies) * self.size)))
         places: dict[Callable[[], Following], list[int]] = {}
         for place, begin in enumerate(self.copies):
             places.setdefault(begin, []).append(place)
         following = [(begin(), chosen) for begin, chosen in places.items()]
         for first in range(0, self.n_steps, length):
-            block = np.empty((min(length, self.n_steps - first), len(self.copies), self.size))
+            n = min(length, self.n_steps - first)
+            if len(self.copies) == 1:
+                yield following[0][0](n)[:, None]
+                continue
+            block = np.empty((n, len(self.copies), self.size))
             for draw, chosen in following:
-                block[:, chosen] = draw(len(block))[:, None]
+                block[:, chosen] = draw(n)[:, None]
             yield block
 
     def rows(self, as_block: Callable[[np.ndarray], Any] = np.asarray) -> Iterator[Any]:
-        """Yield the numbers (copy, neuron) of every step; `as_block` converts a block at once."""
+        """Yield the numbers (copy, neuron) of every step; `as_block` converts a block at once.
+
+        Where neurons share columns, a row is made when one of its numbers changes, and is the same object until then.
+        """
+        if self.column is None:
+            for block in self.blocks():
+                yield from as_block(block)
+            return
+        before, row = None, None
         for block in self.blocks():
-            yield from as_block(block)
+            changes = np.concatenate([[True], (block[1:] != block[:-1]).any((1, 2))])
+            changes[0] = before is None or bool((block[0] != before).any())
+            for numbers, is_new in zip(block, changes.tolist(), strict=True):
+                row = as_block(numbers[None, :, self.column])[0] if is_new else row
+                yield row
+            before = block[-1]
 
     def whole(self) -> np.ndarray:
-        """Return all numbers (step, copy, neuron) at once."""
+        """Return all numbers (step, copy, column) at once."""
         return next(self.blocks(self.n_steps))
-
-    def of_neurons(self, chosen: np.ndarray) -> Course:
-        """Return the course of the `chosen` neurons."""
-
-        def narrowed(begin: Callable[[], Following]) -> Callable[[], Following]:
-            def anew() -> Following:
-                draw = begin()
-                return lambda n: draw(n)[:, chosen]
-
-            return anew
-
-        return replace(self, size=len(chosen), copies=[narrowed(begin) for begin in self.copies])
 
     def repeated(self, times: int) -> Course:
         """Return the course with all copies again, `times` times."""
@@ -95,7 +102,7 @@ class Course:
 
             return following
 
-        return Course(len(self.copies) * (self.n_steps + rest), self.size, [begin])
+        return replace(self, n_steps=len(self.copies) * (self.n_steps + rest), copies=[begin])
 
 
 def silent(n_copies: int, n_steps: int, size: int) -> Course:
@@ -108,7 +115,9 @@ def silent(n_copies: int, n_steps: int, size: int) -> Course:
 
 
 def total(parts: Sequence[Callable[[], Following]], size: int) -> Callable[[], Following]:
-    """Return what begins the sum of several courses of one copy."""
+    """Return what begins the sum of several courses of one copy, which is the course itself where there is one."""
+    if len(parts) == 1:
+        return parts[0]
 
     def begin() -> Following:
         begun = [part() for part in parts]

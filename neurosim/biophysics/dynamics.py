@@ -47,6 +47,8 @@ class Chunk:
     learns : whether weights change.
     modulator : third factor of plasticity in every simulation step; None where there is none.
     kept_every : simulation steps between two records of the plastic weights; 0 is none.
+    totals : sum to which the weights onto each target are scaled, by the index of a plastic projection.
+    scaled_every : simulation steps between two such scalings, the first of them before the first step.
     """
 
     n_copies: int
@@ -60,6 +62,8 @@ class Chunk:
     learns: bool = False
     modulator: np.ndarray | None = None
     kept_every: int = 0
+    totals: Mapping[int, float] = field(default_factory=dict)
+    scaled_every: int = 0
 
     def is_ruled(self, projection: Projection) -> bool:
         """Whether spikes of a projection bring a changing share of their weight, or its weights change."""

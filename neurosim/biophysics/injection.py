@@ -87,15 +87,21 @@ def check_lasts(model: CurrentModel, record: Any, duration: float) -> None:
         )
 
 
-def begun(model: CurrentModel, record: Any, dt: float, size: int, draw: np.random.Generator) -> Following:
-    """Return what gives the current (step, neuron) in the next n steps, 0 in neurons that do not receive it."""
-    values, receiving, now = model.begin(record, dt, size, draw), receives(record, size), 0
+def begun(
+    model: CurrentModel, record: Any, dt: float, size: int, draw: np.random.Generator, chosen: np.ndarray | None = None
+) -> Following:
+    """Return what gives the current (step, neuron) in the next n steps, 0 in neurons that do not receive it.
+
+    It is that of all neurons, or of those that are `chosen` where it is the same in all that receive it.
+    """
+    values, now = model.begin(record, dt, size, draw), 0
+    receiving = receives(record, size)[slice(None) if chosen is None else chosen]
 
     def following(n: int) -> np.ndarray:
         nonlocal now
         steps, now = np.arange(now, now + n), now + n
-        received: np.ndarray = np.broadcast_to(values(steps), (n, size)) * receiving
-        return received
+        found = values(steps)
+        return found if found.shape[1] == len(receiving) and receiving.all() else found * receiving
 
     return following
 

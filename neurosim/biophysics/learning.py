@@ -57,6 +57,7 @@ def learn(
     stimuli: xr.DataArray | Mapping[str, xr.DataArray],
     *,
     gap: float = 0.0,
+    totals: Mapping[str, float] | None = None,
     modulator: xr.DataArray | None = None,
     record: Sequence[str] = (),
     record_every: float | None = None,
@@ -75,6 +76,9 @@ def learn(
     circuit : with projections that have ``plasticity``.
     stimuli : as :func:`simulate` takes them; shown in their order.
     gap : silence after each stimulus, s, a multiple of ``circuit.step``; noise, background and currents rest too.
+    totals : of plastic projections, "source->target": the sum, in the units of the weights, to which those onto each
+        target neuron are scaled before each stimulus (https://doi.org/10.3389/fncom.2015.00099), none beyond the
+        bounds of its rule.
     modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
         where a rule reads it.
     record : variables of neurons, receptors and synapses that are recorded too, as ``Monitors(record=...)`` names them;
@@ -92,8 +96,9 @@ def learn(
 
     Raises
     ------
-    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, an unknown engine,
-        workers or memory that nobody reads, times that are no whole steps.
+    InputError : no projection is plastic, a modulator that is missing, not read or of another shape, totals of no
+        plastic projection, that its bounds do not hold or of weights that may be negative, an unknown engine, workers
+        or memory that nobody reads, times that are no whole steps.
 
     Notes
     -----
@@ -127,6 +132,7 @@ def learn(
     kept = 0 if record_every is None else _steps(record_every, circuit.dt, "record_every", lowest=1)
     stream = _in_a_row(chunk, circuit, shown, n_gap)
     stream = replace(stream, learns=True, kept_every=kept, modulator=_modulator(circuit, modulator, shown, n_gap))
+    stream = replace(stream, totals=_totals(circuit, totals or {}), scaled_every=each)
     watched = variables(circuit, record, record_every, learns=True, who="learn")
     n = stream.n_steps
     with progress_bar(f"learning of {circuit.name}", n, lambda share: (round(share * n), ""), progress) as show:
@@ -149,6 +155,29 @@ def _steps(value: float, step: float, name: str, lowest: int = 0) -> int:
     if not is_whole(value / step) or round(value / step) < lowest:
         raise InputError(f"learn: {name} = {value:g} s is no whole number of steps of {step:g} s, {lowest} or more.")
     return round(value / step)
+
+
+def _totals(circuit: Circuit, totals: Mapping[str, float]) -> dict[int, float]:
+    """Return the sums to which weights onto each target are scaled, by the index of their projection."""
+    names = names_of(circuit.projections)
+    known = {names[i]: i for i, q in enumerate(circuit.projections) if q.plasticity is not None}
+    found = {}
+    for name, total in totals.items():
+        if name not in known:
+            raise InputError(f"learn: totals of {name!r}, which is no plastic projection. Known: {', '.join(known)}.")
+        found[known[name]] = one_of("learn", f"totals of {name!r}", total, number)
+        if not 0 < found[known[name]] < np.inf:
+            raise InputError(f"learn: the weights of {name!r} are scaled to a sum above 0, found {total:g}.")
+        q = circuit.projections[known[name]]
+        most = float(q.plasticity.w_max) * int(np.bincount(q.synapses()[1]).max())  # type: ignore[union-attr]
+        if found[known[name]] > most:
+            raise InputError(
+                f"learn: weights of {name!r} scaled to {total:g} in sum asked, {most:g} is the most of any."
+            )
+        lowest = min(float(q.plasticity.w_min), *q.weights.data, 0.0)  # type: ignore[union-attr]
+        if lowest < 0:
+            raise InputError(f"learn: weights of {name!r} may fall to {lowest:g}; only those from 0 on are scaled.")
+    return found
 
 
 def _in_a_row(chunk: Chunk, circuit: Circuit, shown: Shown, n_gap: int) -> Chunk:

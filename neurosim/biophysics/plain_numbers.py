@@ -85,9 +85,11 @@ def matrix(weights: Any, what: str) -> Any:
         return real(weights, what)
     if weights.dtype.kind not in "biuf":
         raise InputError(f"{what} of real numbers asked, found dtype {weights.dtype}.")
-    weights = scipy.sparse.csr_array(weights, dtype=float)
-    weights.sum_duplicates()
-    return weights
+    found = scipy.sparse.csr_array(weights, dtype=float)
+    if not found.has_canonical_format:
+        found = found.copy()  # what was given stays as it is
+        found.sum_duplicates()
+    return found
 
 
 def scaled(weights: Any, factor: np.ndarray) -> Any:

@@ -16,13 +16,15 @@ from neurosim.schema import as_responses
 
 def count_spikes(circuit: Circuit, run: Run, per_bin: int, n_bins: int, n_copies: int) -> np.ndarray:
     """Return spike counts (copy, bin, unit) as float32."""
-    parts = []
+    counts = np.zeros((n_copies, n_bins, sum(p.size for p in circuit.populations)), dtype=np.float32)
+    first = 0
     for p in circuit.populations:
         spikes = run.events[p.name]
-        flat = (spikes.copy * n_bins + np.minimum(spikes.step // per_bin, n_bins - 1)) * p.size + spikes.neuron
-        counts = np.bincount(flat, minlength=n_copies * n_bins * p.size)
-        parts.append(counts.reshape(n_copies, n_bins, p.size).astype(np.float32))
-    return np.concatenate(parts, axis=-1)
+        bins = np.minimum(spikes.step // per_bin, n_bins - 1)
+        places = (spikes.copy * n_bins + bins) * counts.shape[-1] + first + spikes.neuron
+        np.add.at(counts.reshape(-1), places, np.float32(1))
+        first += p.size
+    return counts
 
 
 def keep_records(kept: list[np.ndarray], run: Run, start: int, n_copies: int) -> list[np.ndarray]:

@@ -27,7 +27,7 @@ from neurosim.biophysics.results import (
     label_records,
     spike_table,
 )
-from neurosim.biophysics.sources import arrivals_of
+from neurosim.biophysics.sources import arrivals_of, columns_of
 from neurosim.biophysics.torch_engine import first_broken
 from neurosim.biophysics.watching import membranes, variables
 from neurosim.refusals import InputError, suggest
@@ -190,7 +190,8 @@ def simulate(
         extremes.see(run, copies)
     extremes.tell()
     width = circuit.step if monitors.time_bin is None else monitors.time_bin
-    responses = label_counts(circuit, np.concatenate(counted), shown.labels, trials, width, plan.engine.name)
+    counts = counted[0] if len(counted) == 1 else np.concatenate(counted)
+    responses = label_counts(circuit, counts, shown.labels, trials, width, plan.engine.name)
     data: dict[str, Any] = {"responses": responses}
     if monitors.spike_times:
         data |= spike_table(circuit, spikes, plan.starts, trials)
@@ -404,7 +405,8 @@ def chunk_size(
 
 def drawn_a_step(circuit: Circuit) -> int:
     """Return how many bytes of noise, background and currents are drawn in a step of one copy."""
-    return 8 * sum(p.size * (p.is_random + bool(p.currents) + len(arrivals_of(p))) for p in circuit.populations)
+    injected = sum(columns_of(p, circuit.dt)[1] for p in circuit.populations if p.currents)
+    return 8 * (injected + sum(p.size * (p.is_random + len(arrivals_of(p))) for p in circuit.populations))
 
 
 def _in_worker(one: Callable[[int], Run], start: int) -> Run:

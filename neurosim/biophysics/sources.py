@@ -10,7 +10,7 @@ from neurosim.biophysics.background import Poisson
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.courses import Course, Following, total
 from neurosim.biophysics.dynamics import arrival_of
-from neurosim.biophysics.injection import begun, check_lasts, current_of, receives
+from neurosim.biophysics.injection import CurrentModel, begun, check_lasts, current_of, receives
 from neurosim.biophysics.populations import Population
 from neurosim.runtime import stream
 from neurosim.schema import InputError
@@ -56,33 +56,55 @@ def backgrounds(
 
 def _counted(record: Poisson, dt: float, size: int, draw: np.random.Generator) -> Following:
     """Return what gives the weight (step, neuron) that a background brings in the next n steps."""
-    mean, receiving = record.n * np.broadcast_to(record.rate, (size,)) * dt, receives(record, size)
-    return lambda n: record.weight * draw.poisson(mean, (n, size)) * receiving
+    mean, receiving = record.n * np.broadcast_to(record.rate, (size,)) * dt, record.weight * receives(record, size)
+    return lambda n: draw.poisson(mean, (n, size)) * receiving
 
 
 def injections(circuit: Circuit, copies: Sequence[tuple[str, int]], n_steps: int, seed: int) -> dict[str, Course]:
     """Return the sum of the currents injected in every step into copies (stimulus, trial), by population."""
-
-    def injected(p: Population, i: int, copy: tuple[str, int]) -> Callable[[], Following]:
-        record, model = p.currents[i], current_of(p.currents[i])
-        assert model is not None  # refused by the population
-        return lambda: begun(model, record, circuit.dt, p.size, stream(seed, "current", p.name, i, *copy))
-
     courses = {}
     for p in circuit.populations:
         if not p.currents:
             continue
-        models = [model for model in map(current_of, p.currents) if model is not None]
+        models = _models(p)
         for model, record in zip(models, p.currents, strict=True):
             check_lasts(model, record, n_steps * circuit.dt)
+        column, size = columns_of(p, circuit.dt)
+        chosen = None if column is None else np.unique(column, return_index=True)[1]
         is_random = any(model.is_random for model in models)
         each = [
-            total([injected(p, i, copy) for i in range(len(models))], p.size)
+            total([_injected(p, i, circuit.dt, chosen, (seed, copy)) for i in range(len(models))], size)
             for copy in (copies if is_random else copies[:1])
         ]
-        each[0]()  # refuses what does not fit the steps before anything runs
-        courses[p.name] = Course(n_steps, p.size, each if is_random else each * len(copies))
+        courses[p.name] = Course(n_steps, size, each if is_random else each * len(copies), column)
     return courses
+
+
+def _injected(
+    p: Population, i: int, dt: float, chosen: np.ndarray | None, drawn_for: tuple[int, tuple[str, int]]
+) -> Callable[[], Following]:
+    """Return what begins a current of a population in one copy."""
+    (seed, copy), record, model = drawn_for, p.currents[i], _models(p)[i]
+    return lambda: begun(model, record, dt, p.size, stream(seed, "current", p.name, i, *copy), chosen)
+
+
+def columns_of(population: Population, dt: float) -> tuple[np.ndarray | None, int]:
+    """Return the place of the current of each neuron among those that differ, None where all may, and their number.
+
+    A current that does not fit the steps is refused.
+    """
+    draw, first, size = np.random.default_rng(0), np.arange(1), population.size
+    begun = [m.begin(r, dt, size, draw) for m, r in zip(_models(population), population.currents, strict=True)]
+    if any(values(first).shape[1] != 1 for values in begun):
+        return None, size
+    received = np.stack([receives(record, size) for record in population.currents])
+    different, column = np.unique(received, axis=1, return_inverse=True)
+    return column.ravel(), different.shape[1]
+
+
+def _models(population: Population) -> list[CurrentModel]:
+    """Return what the currents of a population are; the population refused others."""
+    return [model for model in map(current_of, population.currents) if model is not None]
 
 
 def refuse_sources(circuit: Circuit, who: str) -> None:

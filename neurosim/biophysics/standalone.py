@@ -7,6 +7,7 @@ several processes can use one build at once.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -36,6 +37,7 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_files import digest_of_circuit, load_circuit, save_circuit
 from neurosim.biophysics.courses import Course, silent
 from neurosim.biophysics.dynamics import Chunk, Events, Run, Watch
+from neurosim.biophysics.sources import columns_of
 from neurosim.schema import InputError
 
 # Brian2 writes one small source an object, and each reads the same headers: they are compiled once.
@@ -64,6 +66,8 @@ def run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, n_copies: i
         about = storage.read_json(folder / "about.json")
         out = Path(private) / "out"
         out.mkdir()
+        for name in about["unread"]:  # a program writes all that it holds, its synapses among it
+            (out / name).symlink_to(os.devnull)
         arguments = []
         for name, values in _arrays_of(circuit, padded).items():
             path = Path(private) / f"{name}.bin"
@@ -97,11 +101,12 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
         "learns": chunk.learns,
         "is_modulated": chunk.modulator is not None,
         "kept_every": chunk.kept_every,
+        "totals": {str(i): total for i, total in chunk.totals.items()},
+        "scaled_every": chunk.scaled_every,
         "watched": [[w.population, w.variable, w.index.tolist(), w.every, w.name, w.projection] for w in watched],
-        "brian2": importlib.metadata.version("brian2"),
         "flags": list(strict_flags()),
         "threads": threads if threads > 1 else 0,
-        "code": [storage.sha256(p) for p in sorted(Path(__file__).parent.rglob("*.py"))],
+        **_made_with(),
     }
     key = hashlib.sha256((digest_of_circuit(circuit) + json.dumps(about, sort_keys=True)).encode()).hexdigest()
     folder = storage.cache_folder("standalone") / key[:32]
@@ -115,6 +120,13 @@ def built(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], private: Pat
                 raise InputError(f"simulate: {folder} is damaged again right after it was built; look at the disk.")
         os.utime(folder)
     return folder
+
+
+@functools.cache
+def _made_with() -> dict[str, Any]:
+    """Return the version of Brian2 and the checksums of the code of this room: a process has one of each."""
+    code = [storage.sha256(p) for p in sorted(Path(__file__).parent.rglob("*.py"))]
+    return {"brian2": importlib.metadata.version("brian2"), "code": code}
 
 
 def _build_in_child(job: Path, folder: Path) -> None:
@@ -158,8 +170,12 @@ def main(job: Path, folder: Path) -> None:
             rules.write(COMMON_RULES)
         b2.device.compile_source(str(folder), "unix", debug=False, clean=False)
 
+    all_files = {variable: Path(b2.device.get_array_filename(variable)).name for variable in b2.device.arrays}
+    read = set()
+
     def file_of(variable: object) -> str:
-        return Path(b2.device.get_array_filename(variable)).name
+        read.add(all_files[variable])
+        return all_files[variable]
 
     names = {
         "spikes": {name: {key: file_of(m.variables[key]) for key in ("t", "i")} for name, m in parts.spikes.items()},
@@ -176,7 +192,7 @@ def main(job: Path, folder: Path) -> None:
     }
     for path in (*folder.rglob("*.o"), *folder.rglob("*.gch")):
         path.unlink()
-    storage.write_json(folder / "about.json", about | names)
+    storage.write_json(folder / "about.json", about | names | {"unread": sorted({*all_files.values()} - read)})
     storage.write_manifest(folder)
 
 
@@ -225,11 +241,18 @@ def _empty_chunk(circuit: Circuit, about: Mapping[str, Any]) -> Chunk:
         {k: silent(n, about["n_steps"], sizes[k]) for k in about["noise"]},
         {int(i): np.ones((n, size)) for i, size in about["seeds"].items()},
         {(k, arrival): silent(n, about["n_steps"], sizes[k]) for k, arrival in about["background"]},
-        {k: silent(n, about["n_steps"], sizes[k]) for k in about["currents"]},
+        {k: _empty_current(circuit, k, n, about["n_steps"]) for k in about["currents"]},
         about["learns"],
         np.zeros(about["n_steps"]) if about["is_modulated"] else None,
         about["kept_every"],
+        {int(i): total for i, total in about["totals"].items()},
+        about["scaled_every"],
     )
+
+
+def _empty_current(circuit: Circuit, name: str, n_copies: int, n_steps: int) -> Course:
+    column, size = columns_of(circuit.population(name), circuit.dt)
+    return replace(silent(n_copies, n_steps, size), column=column)
 
 
 def _collect(circuit: Circuit, chunk: Chunk, about: Mapping[str, Any], out: Path) -> Run:

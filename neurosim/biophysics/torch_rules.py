@@ -89,7 +89,9 @@ class RuledWire:
         return State(**self.constants, modulator=self.modulator, **more)
 
     def begin(self, k: int, membrane: Tensor | None) -> None:
-        """Let all traces decay at the begin of simulation step `k`."""
+        """Scale weights where a stimulus begins with simulation step `k`, and let all traces decay."""
+        if self.learns and self.index in self.chunk.totals and k % self.chunk.scaled_every == 0:
+            self._scale(self.chunk.totals[self.index])
         if self.learns and self.chunk.kept_every and k % self.chunk.kept_every == 0:
             self.kept.append(self._weights())
         if self.chunk.modulator is not None:
@@ -99,6 +101,16 @@ class RuledWire:
         if self.traces:
             self.traces |= self.ruled.target_step(self._see(**self.traces, v=membrane), self.functions)  # type: ignore[arg-type]
         self.membrane = membrane
+
+    def _scale(self, total: float) -> None:
+        """Multiply the weights onto each target so that their sum is `total`, within their bounds."""
+        sums = self.torch.zeros(self.chunk.n_copies, self.size, device=self.where, dtype=self.dtype)
+        for part in self.parts:
+            sums.index_add_(1, part.post, part.own["weight"])
+        factor = total / (sums + (sums == 0).to(self.dtype))
+        for part in self.parts:
+            scaled = part.own["weight"] * factor[:, part.post]
+            part.own["weight"] = scaled.clamp(self.constants["w_min"], self.constants["w_max"])
 
     def deliver(self, sent: Sent | None, arrived: dict[str, Tensor]) -> None:
         """Send `spikes` on their way, bring what arrives now, and let it change weights and traces."""

@@ -87,12 +87,15 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
     >>> ns.plots.figure_bytes(ns.plots.new_figure(1, 1))["png"][1:4]
     b'PNG'
     """
-    files = {}
-    figure.draw_without_rendering()  # a layout with colour bars settles at the second drawing
+    files, layout = {}, figure.get_layout_engine()
+    for _ in range(2):  # a layout with colour bars settles at the second drawing
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # and is then that of all files
     for ending, metadata in CLEAN_METADATA.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format=ending, metadata=metadata)
         files[ending] = buffer.getvalue()
+    figure.set_layout_engine(layout or "none")
     return files
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.arrays import refuse_path
 from neurosim.clock import is_fine
 from neurosim.schema import InputError
 
@@ -145,6 +146,7 @@ def check_frame(table: object, who: str, asked: str) -> None:
     """Refuse what is no pandas DataFrame, and one with a column twice."""
     import pandas as pd
 
+    refuse_path(table, who, "recordings.load_spikes", f"a table with {asked}")
     if not isinstance(table, pd.DataFrame):
         raise InputError(f"{who}: a pandas DataFrame with {asked} asked, found {type(table).__name__}.")
     if table.columns.duplicated().any():

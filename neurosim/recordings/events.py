@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,10 @@ import xarray as xr
 from neurosim.clock import TOLERANCE, whole_number
 from neurosim.recordings.columns import as_text, check_frame, coded, label_names, seconds, shown, span
 from neurosim.recordings.pynapple_objects import as_series, as_table
-from neurosim.schema import InputError, as_responses, suggest
+from neurosim.schema import InputError, as_responses
 
+TIMES = frozenset({"start_time", "stop_time", "event_time", "onset", "offset", "duration", "time"})
+IN_OPTIONS = "{0}={1!r} (of load_responses, options={{{0!r}: {1!r}}})"
 FAR = 20  # times what was recorded
 RESERVED = frozenset({"trial", "unit", "time", "onset", "id", "stimulus"})
 
@@ -33,6 +36,27 @@ class EventLayout:
     labels: Mapping[str, Any]
 
 
+def check_columns(columns: Sequence[str], align_to: object, by: object, who: str, example: str = "{}={!r}") -> None:
+    """Refuse a table of events without one of two columns; `example` is how another name for it is given.
+
+    >>> check_columns(["onset", "image"], "onset", "stimulus", "here")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: here: no column 'stimulus' of events. Columns: onset, image. What was shown: by='image'.
+    """
+    for option, asked, what in (("align_to", align_to, "When"), ("by", by, "What was shown")):
+        if isinstance(asked, str) and asked in columns:
+            continue
+        fitting = [c for c in columns if (c in TIMES) == (option == "align_to")]
+        near = (
+            difflib.get_close_matches(
+                str(asked), fitting if option == "by" else [c for c in columns if c != by], n=1, cutoff=0.5
+            )
+            or fitting
+        )
+        hint = f"{what}: {example.format(option, near[0])}" if near else f"None says {what.lower()}; add it"
+        raise InputError(f"{who}: no column {shown(asked)} of events. Columns: {', '.join(columns)}. {hint}.")
+
+
 def event_layout(
     events: Any,
     align_to: str,
@@ -47,12 +71,7 @@ def event_layout(
     check_frame(events, who, f"the columns {align_to} (s) and {by}, one row a presentation,")
     columns = [str(c) for c in events.columns]
     events = events.set_axis(columns, axis=1)
-    for column in (align_to, by):
-        if not isinstance(column, str) or column not in columns:
-            raise InputError(
-                f"{who}: no column {shown(column)} of events. Columns: {', '.join(columns)}."
-                f"{suggest(str(column), columns)}"
-            )
+    check_columns(columns, align_to, by, who)
     if not len(events):
         raise InputError(f"{who}: the table of events is empty.")
     times = seconds(events[align_to], who, "event times")

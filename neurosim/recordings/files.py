@@ -88,6 +88,17 @@ def load_responses(
     return _with_dims(called(chosen.lazy)(path, asked), path)
 
 
+def files_in(options: Mapping[str, Any]) -> dict[str, Path]:
+    """Return which options of readers name a file beside the first, such as a table of events, and where it is.
+
+    >>> files_in({"by": "image", "events": "shown.csv", "trials": "all"})
+    {'events': PosixPath('shown.csv')}
+    """
+    hints = [typing.get_type_hints(reader.options) for reader in READERS.values()]
+    named = {k for hint in hints for k, kind in hint.items() if kind is Path or Path in typing.get_args(kind)}
+    return {k: Path(v) for k, v in options.items() if k in named and isinstance(v, str | os.PathLike) and v != "all"}
+
+
 def _options(reader: Reader, given: object, time_bin: float | None, path: Path) -> Any:
     named = {field.name for field in fields(reader.options)}
     if time_bin is not None and "time_bin" not in named:

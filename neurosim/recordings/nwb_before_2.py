@@ -21,6 +21,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.columns import as_text, shown
+from neurosim.recordings.events import IN_OPTIONS, check_columns
 from neurosim.recordings.nwb_content import by_protocol, check_pairs, si_unit, stacked
 from neurosim.schema import InputError, suggest
 
@@ -201,7 +202,7 @@ def _series(file: h5py.File) -> dict[str, h5py.Group]:
     return found
 
 
-def events_before_2(path: Path, name: str | None, needs: tuple[str, ...]) -> pd.DataFrame:
+def events_before_2(path: Path, name: str | None, needs: tuple[str, str]) -> pd.DataFrame:
     """Return the presentations of a stimulus: ``start_time`` and ``stop_time``, s, with the features of each.
 
     Frames of the camera, which say when, are put on its clock. Of pictures and movies ``frame`` says which was shown.
@@ -229,9 +230,8 @@ def events_before_2(path: Path, name: str | None, needs: tuple[str, ...]) -> pd.
         features = [as_text(f) for f in held["features"][()]] if "features" in held else ["frame"]
         table = pd.DataFrame(data.reshape(len(data), -1), columns=features)
     table = table.assign(start_time=clock[frames[:, 0]], stop_time=clock[frames[:, 1]])
-    lacking = [c for c in needs if c not in table]
-    if lacking:
-        raise InputError(f"{path.name}: no column {lacking[0]!r} of {name}. Columns: {', '.join(table)}.")
+    by, align_to = needs
+    check_columns(list(table), align_to, by, f"{path.name}, {name}", IN_OPTIONS)
     known_rows = table.dropna(subset=list(needs))
     if len(known_rows) < len(table):
         lost, of = len(table) - len(known_rows), " or ".join(needs)

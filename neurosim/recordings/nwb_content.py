@@ -16,6 +16,7 @@ from xarray.core import indexing
 
 from neurosim import storage
 from neurosim.recordings.columns import as_text, seconds, shown
+from neurosim.recordings.events import IN_OPTIONS, check_columns
 from neurosim.schema import InputError, as_sweeps, suggest
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def intervals_of(nwb: pynwb.NWBFile) -> dict[str, Any]:
     return {t.name if named.count(t.name) == 1 else f"{t.parent.name}/{t.name}": t for t in tables}
 
 
-def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str, ...]) -> pd.DataFrame:
+def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str, str]) -> pd.DataFrame:
     """Return the table of intervals that is asked for; trials, or the only table, where none is named.
 
     Rows without a value in a column of `needs`, or with an empty one, are left out, and counted in the log. Several
@@ -73,6 +74,8 @@ def events_of(nwb: pynwb.NWBFile, name: object, file_name: str, needs: tuple[str
     found = frame_of(tables[name], file_name)
     ragged = [c for c in found.columns if any(np.ndim(v) for v in found[c])]
     found = found.assign(**{c: [", ".join(map(as_text, np.ravel(v))) for v in found[c]] for c in ragged})
+    by, align_to = needs
+    check_columns([str(c) for c in found.columns], align_to, by, f"{file_name}, {name}", IN_OPTIONS)
     needed = [c for c in found.columns if c in needs]
     known = found[found[needed].replace(r"^\s*$", np.nan, regex=True).notna().all(axis=1)]
     if len(known) < len(found):

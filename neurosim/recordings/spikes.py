@@ -70,6 +70,16 @@ def check_spikes(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIK
     return table.sort_values(["unit", "time"], kind="stable", ignore_index=True)
 
 
+def _cure(columns: list[str], missing: list[str]) -> str:
+    """Say what to do with a table that lacks columns: name one, or label its numbers where it has no spikes."""
+    other = [c for c in columns if c not in (*SPIKE_COLUMNS, "trial")]
+    if len(missing) == 1 and other:
+        return f" Rename the one that says it, such as {{{other[0]!r}: {missing[0]!r}}}."
+    if {"unit", "time"} <= set(missing):
+        return " One row a stimulus, one column a unit? as_responses(pandas.read_csv(...).set_index(...))."
+    return ""
+
+
 def _checked(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_COLUMNS) -> pd.DataFrame:
     """Return a table of spikes with times in s, or say what is wrong with it."""
     check_frame(table, name, f"the columns {', '.join(columns)} (times in s), one row a spike,")
@@ -77,7 +87,7 @@ def _checked(table: pd.DataFrame, name: str, columns: tuple[str, ...] = SPIKE_CO
     if missing:
         raise InputError(
             f"{name}: a table of spikes has the columns {', '.join(columns)}; missing: {', '.join(missing)}, found: "
-            f"{', '.join(map(str, table.columns))}."
+            f"{', '.join(map(str, table.columns))}.{_cure(list(map(str, table.columns)), missing)}"
         )
     if not len(table):
         raise InputError(f"{name}: the table holds no spike.")

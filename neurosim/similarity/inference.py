@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from neurosim.rdm_arrays import check_symmetric, known_entries
+from neurosim.rdm_arrays import by_name, check_symmetric, known_entries
+from neurosim.refusals import asked_by
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
@@ -192,8 +193,10 @@ def named_models(
     models: xr.DataArray | Mapping[str, xr.DataArray], fitting: Fitting | None = None
 ) -> dict[str, xr.DataArray]:
     """RDMs ([component or fold,] stimulus, stimulus_other) by name, all in one order of stimuli."""
+    models = by_name(models, "infer")
     if not isinstance(models, Mapping):
-        models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), "infer")
+        with asked_by("infer", "as_rdm"):
+            models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), "infer")
         if models.dims[:-2] != ("model",):
             raise InputError(
                 f"infer: models have dims (model, ...), found {models.dims[:-2]}; stack or select the other dims first."
@@ -207,9 +210,10 @@ def named_models(
         return named
     if not models:
         raise InputError("infer: there is no model.")
-    first, named = _as_rdm(next(iter(models.values()))), {}
-    for name, given in models.items():
-        rdm = same_stimuli(first, _as_rdm(given), "infer")
+    checked = {name: _as_rdm(given, f"infer, model {name!r}") for name, given in models.items()}
+    first, named = next(iter(checked.values())), {}
+    for name, given in checked.items():
+        rdm = same_stimuli(first, given, "infer")
         lead = rdm.dims[:-2]
         if lead not in ((), ("component",), ("fold",)):
             raise InputError(f"infer: model {name!r} has dims {lead}; give it one of 'component' or 'fold', or none.")
@@ -219,14 +223,16 @@ def named_models(
     return named
 
 
-def _as_rdm(rdm: xr.DataArray) -> xr.DataArray:
-    return check_rdm(rdm, "infer") if isinstance(rdm, xr.DataArray) else as_rdm(rdm)
+def _as_rdm(rdm: xr.DataArray, who: str) -> xr.DataArray:
+    with asked_by(who, "as_rdm", "infer"):
+        return check_rdm(rdm, "infer") if isinstance(rdm, xr.DataArray) else as_rdm(rdm)
 
 
 def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.DataArray:
     reference = next(iter(named.values()))
     if not isinstance(data, xr.DataArray):
-        data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
+        with asked_by("infer, data", "as_rdm"):
+            data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
     data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
     return data if "subject" in data.dims else data.expand_dims("subject")
 

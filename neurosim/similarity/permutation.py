@@ -9,6 +9,7 @@ from math import factorial
 import numpy as np
 import xarray as xr
 
+from neurosim.rdm_arrays import by_name
 from neurosim.refusals import check_known
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -108,6 +109,7 @@ def _labelled(rdm: xr.DataArray, lead: str) -> xr.DataArray:
 
 def _named(models: xr.DataArray | Mapping[str, xr.DataArray], who: str) -> dict[str, xr.DataArray]:
     """RDMs (stimulus, stimulus_other) by name."""
+    models = by_name(models, who)
     if not isinstance(models, Mapping):
         stacked = check_rdm(_labelled(models, "model"), who)
         stacked = stacked if "model" in stacked.dims else stacked.expand_dims("model")

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from neurosim.rdm_arrays import by_name
 from neurosim.refusals import check_alpha
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -251,6 +252,7 @@ def _terms(
     who: str,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Terms (P,) by name, subjects (S, P), and which stimuli (S, K) these saw."""
+    models = by_name(models, who)
     if not isinstance(models, Mapping):
         models = check_rdm(models if isinstance(models, xr.DataArray) else as_rdm(models, dims=("model",)), who)
         if models.dims[:-2] != ("model",):

@@ -22,6 +22,7 @@ MANIFEST = "MANIFEST.sha256"
 BUILD = re.compile(r"[0-9a-f]{32}")
 KINDS = ("standalone", "libraries", "cython-strict", "cython-avx2")  # the last where a processor has AVX2
 A_MINUTE = 60.0
+A_MOMENT = 1.0  # s, longer than a file system takes for the same time
 
 
 def cache_folder(kind: str) -> Path:
@@ -152,6 +153,8 @@ def processor_has(feature: str) -> bool:
 def is_whole_build(path: Path) -> bool:
     """Whether a compiled library, or every file of a compiled folder, is what was built.
 
+    A process reads them once, and again where one of them was written, replaced or moved since.
+
     Parameters
     ----------
     path : the library or the folder.
@@ -163,9 +166,9 @@ def is_whole_build(path: Path) -> bool:
     False
     """
     try:
-        if path.is_dir():
-            return "main" in read_manifest(path, MANIFEST) and not damaged_files(path, MANIFEST)
-        return read_text(_checksum_of(path)) == f"{sha256(path)}  {path.name}\n"
+        seen, latest = _seen(path)
+        is_settled = time.time() - latest > A_MOMENT
+        return _is_whole(path, seen) if is_settled else _is_whole.__wrapped__(path, seen)
     except (StorageError, OSError):
         return False
 
@@ -188,6 +191,22 @@ def remove_build(path: Path) -> None:
     for file in (path, _checksum_of(path)):
         with contextlib.suppress(OSError):
             file.unlink()
+
+
+def _seen(path: Path) -> tuple[tuple[tuple[str, int, int, int, int], ...], float]:
+    """Return what the file system says of the files of a build, which writing any of them changes, and when it was."""
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path, _checksum_of(path)]
+    found = [(str(file), file.stat()) for file in sorted(files)]
+    seen = tuple((file, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for file, at in found)
+    return seen, max((at.st_ctime for _, at in found), default=0.0)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_whole(path: Path, seen: tuple[tuple[str, int, int, int, int], ...]) -> bool:
+    """Whether files that the file system describes so have the checksums with which they were built."""
+    if path.is_dir():
+        return "main" in read_manifest(path, MANIFEST) and not damaged_files(path, MANIFEST)
+    return read_text(_checksum_of(path)) == f"{sha256(path)}  {path.name}\n"
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:

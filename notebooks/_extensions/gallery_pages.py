@@ -22,7 +22,7 @@ def pages() -> Iterator[tuple[str, str]]:
     studies = [folder for folder in sorted(ANALYSES.iterdir()) if scripts(folder) and folder.name not in WITH_PAGES]
     lines = ["# Gallery", "", ABOUT, "", "## Published models", "", *_grid(_classic_card(path) for path in classics)]
     lines += ["## Studies", "", *_grid(_study_card(folder) for folder in studies)]
-    for caption, below in (("Studies", "studies/*"), ("Published models", "classics/*")):
+    for caption, below in (("Published models", "classics/*"), ("Studies", "studies/*")):
         lines += ["```{toctree}", ":hidden:", ":glob:", f":caption: {caption}", "", below, "```", ""]
     yield "gallery.md", "\n".join(lines)
     for path in classics:

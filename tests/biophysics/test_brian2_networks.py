@@ -1,5 +1,6 @@
 """Brian2 networks of users' own: what their monitors record, brought back to a beginning, alone and in copies."""
 
+import random
 import shutil
 
 import brian2 as b2
@@ -379,3 +380,51 @@ def test_names_are_read_where_it_is_called():
     found = record_brian2(network, SHOWN, present=present, duration=0.04, progress=False).responses
     wanted = [by_hand(values, tau=5e-3, late=500).sum(axis=0) for values in SHOWN.values]
     np.testing.assert_array_equal(found[:, 0], wanted)
+
+
+def _of_no_name(names, stimulus):
+    names["cell"].drive = stimulus.values
+
+
+def _in_volt(names, stimulus):
+    names["cells"].drive = stimulus.values * b2.volt
+
+
+def _broken(stimulus):
+    raise RuntimeError(f"no {stimulus.ndim}\nmore")
+
+
+@pytest.mark.parametrize(
+    ("network", "present", "told"),
+    [
+        (
+            leaky,
+            _of_no_name,
+            "present: your function raised KeyError in line {line} of test_brian2_networks.py: 'cell'",
+        ),
+        (leaky, _in_volt, "present: your function raised DimensionMismatchError in line {line} of .*: drive should"),
+        (leaky, _broken, "present: your function raised RuntimeError in line {line} of .*: no 1 more"),
+        (_broken, None, "makes the network: your function raised RuntimeError in line {line} of .*: no 1 more"),
+        ("mine.py", _broken, "a brian2.Network, or a function that makes one, is asked, found a str"),
+    ],
+)
+def test_what_a_users_function_raises_is_told_as_its_own_with_the_line(network, present, told):
+    code = (present or network).__code__
+    with pytest.raises(InputError, match=f"^record_brian2[ ,:].*{told.format(line=code.co_firstlineno + 1)}") as caught:
+        record_brian2(network, SHOWN, present=present, duration=MS if present else None, progress=False)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("draw", [lambda: np.random.default_rng().random(2) * 9, lambda: [9 * random.random()] * 2])
+def test_numbers_without_a_seed_are_found_out_and_those_of_numpy_are_seeded(draw):
+    def present(names, stimulus):
+        names["cells"].drive = draw()
+
+    with pytest.raises(InputError, match="trial 0, shown again at the end, is answered otherwise"):
+        record_brian2(leaky, SHOWN, present=present, duration=30 * MS, progress=False)
+
+    def seeded(names, stimulus):
+        names["cells"].drive = 9 * np.random.rand(2)  # noqa: NPY002
+
+    first, again = (record_brian2(leaky, SHOWN, present=seeded, duration=30 * MS, progress=False) for _ in range(2))
+    np.testing.assert_array_equal(first.responses, again.responses)

@@ -241,3 +241,10 @@ def test_the_guard_refuses_or_accepts_any_text_without_running_it(text):
 def test_equations_that_are_none_are_refused(equations, words):
     with pytest.raises(InputError, match=words):
         CustomNeuron(equations, "v > 1", "", FREE)
+
+
+def test_a_matrix_that_names_a_pair_twice_adds_up_and_stays_as_it_was():
+    given = scipy.sparse.csr_array(([1.0, 2.0, 3.0], [1, 0, 0], [0, 3]), shape=(1, 2))
+    wire = Projection("input", "a", given)
+    assert wire.weights.toarray().tolist() == [[5.0, 1.0]]
+    assert [getattr(given, k).tolist() for k in ("data", "indices", "indptr")] == [[1, 2, 3], [1, 0, 0], [0, 3]]

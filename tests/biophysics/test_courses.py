@@ -111,7 +111,6 @@ def test_courses_follow_each_other_with_rests_and_are_padded_and_cut():
     np.testing.assert_array_equal(np.concatenate(list(row.blocks(37))), rested)
     np.testing.assert_array_equal(course.in_a_row(0).whole()[:, 0], whole.transpose(1, 0, 2).reshape(-1, 3))
     np.testing.assert_array_equal(course.padded(5).whole(), np.pad(whole, ((0, 0), (0, 2), (0, 0))))
-    np.testing.assert_array_equal(course.of_neurons(np.array([2, 0])).whole(), whole[..., [2, 0]])
     np.testing.assert_array_equal(course.repeated(2).whole(), np.tile(whole, (1, 2, 1)))
 
 
@@ -119,6 +118,20 @@ def test_currents_that_are_not_drawn_are_computed_once_for_all_copies():
     course = chunk_of(drawing(CURRENTS[2:])).currents["cells"]
     assert len(set(course.copies)) == 1 and len(course.copies) == 3
     np.testing.assert_array_equal(course.whole()[:, 0], course.whole()[:, 2])
+
+
+@pytest.mark.parametrize("block", [8, 700, courses.BLOCK])
+def test_neurons_that_share_currents_have_one_row_until_it_changes(block, monkeypatch):
+    """A pulse into one neuron of three, beside a constant into all: the numbers of both formulas, in three rows."""
+    monkeypatch.setattr(courses, "BLOCK", block)
+    constant, step = StepCurrent((0.0,), (5e-11,)), CURRENTS[2]
+    course = chunk_of(drawing((constant, step))).currents["cells"]
+    rows = list(course.rows())
+    moment = np.arange(300)
+    pulse = np.where((moment >= 50) & (moment < 200), 2e-10, 0.0)
+    expected = 5e-11 + pulse[:, None] * [0.0, 1.0, 0.0]
+    assert course.size == 2 and len({id(row) for row in rows}) == 3
+    np.testing.assert_array_equal(rows, np.broadcast_to(expected[:, None], (300, 3, 3)))
 
 
 @pytest.mark.parametrize("engine", ["brian2", "torch"])

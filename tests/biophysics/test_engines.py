@@ -19,6 +19,8 @@ from neurosim.biophysics import (
     GIFParameters,
     HodgkinHuxleyParameters,
     LIFParameters,
+    SineCurrent,
+    StepCurrent,
     brian2_engine,
     standalone,
     torch_wires,
@@ -128,12 +130,13 @@ def test_chunks_workers_and_order_change_nothing(name, spikes):
 
 
 def test_cpp_standalone_agrees_is_built_once_and_leaves_nothing(spikes, tmp_path, monkeypatch):
-    """Noise, recurrence, delays, several input spikes a step, a tail, two threads; other inputs run on one binary."""
+    """Noise, currents, recurrence, delays, several input spikes a step, a tail, two threads; then another input."""
     if not shutil.which("g++"):
         pytest.skip("needs a C++ compiler")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     circuit = network(LIFParameters(), ConductanceParameters(), dt=2.5e-4, noise=1e-3, recurrent=0.3, delay=1e-3)
-    circuit = replace(circuit, inputs=Input(12, "poisson", 20e-3, 1500.0))
+    injected = (StepCurrent((0.0, 5e-3), (1e-11, 3e-10), neurons=[1]), SineCurrent(1e-11, 100.0))
+    circuit = replace(circuit, inputs=Input(12, "poisson", 20e-3, 1500.0)).with_population("b", currents=injected)
     kept, threads = Monitors(membrane=["b"], tail=5e-3), Execution(threads=2)
     compiled = partial(simulate, circuit, engine="cpp_standalone", monitors=kept, execution=threads, progress=False)
     wanted, found = simulate(circuit, spikes, rng=3, monitors=kept, progress=False), compiled(spikes, rng=3)

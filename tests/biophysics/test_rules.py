@@ -360,6 +360,60 @@ def test_a_stream_of_stimuli_is_one_long_stimulus():
     np.testing.assert_array_equal(apart.responses.values.reshape(1, -1, 5), whole.responses.values)
 
 
+# -------------------------------------------------------------------------------------------------- scaling
+def test_weights_are_scaled_before_each_stimulus_on_every_engine():
+    circuit, total = recurrent(EXAMPLES["pair_stdp"]), 1.5e-9
+    found = [
+        learn(circuit, trains(), engine=engine, gap=20e-3, totals={"input->cells": total}, record_every=100e-3)
+        for engine in ("brian2", "torch")
+    ]
+    np.testing.assert_array_equal(found[0].responses.values, found[1].responses.values)
+    for name in found[0].weights:
+        np.testing.assert_allclose(found[0].weights[name], found[1].weights[name], rtol=1e-12)
+    scaled, free = (found[0].weights[name] for name in ("input->cells", "cells->cells"))
+    sums = scaled.groupby("target").sum().values
+    np.testing.assert_allclose(sums[:-1], total, rtol=1e-12)
+    assert np.abs(sums[-1] - total).max() > 1e-3 * total
+    np.testing.assert_array_equal(free[0], circuit.projections[1].synapses()[2])
+
+
+def test_a_plain_brian2_script_scales_the_same_weights():
+    import brian2 as b2
+
+    spikes, total, start = trains().values, 3.0 * W, np.array([0.4, 0.8, 1.2]) * W
+    rule = PairSTDPParameters(w_max=2 * W, a_plus=0.02, a_minus=0.03)
+    wires = (
+        Projection("input", "cell", np.r_[start, 0, 0, 0][:, None], plasticity=rule),
+        Projection("input", "cell", np.r_[0, 0, 0, 40e-3, 0, 0][:, None]),
+    )
+    ours = learn(
+        Circuit("one", Input(6), (Population("cell", 1, QUIET),), wires, dt=STEP, step=STEP),
+        trains(),
+        totals={"input->cell": total},
+    )
+    time, unit = np.nonzero(spikes.reshape(-1, 6))
+    own, post = unit < 3, unit == 3
+    clock = b2.Clock(1 * b2.ms)
+    pre = b2.SpikeGeneratorGroup(3, unit[own], time[own] * b2.ms, clock=clock)
+    cell = b2.SpikeGeneratorGroup(1, unit[post] - 3, time[post] * b2.ms, clock=clock)
+    wire = b2.Synapses(
+        pre, cell,
+        """w : 1
+        dx/dt = -x/(20*ms) : 1 (event-driven)
+        dy/dt = -y/(20*ms) : 1 (event-driven)""",
+        on_pre="w = clip(w - 0.03*w_max*y, 0, w_max); x += 1",
+        on_post="w = clip(w + 0.02*w_max*x, 0, w_max); y += 1",
+        namespace={"w_max": 2 * W}, codeobj_class=b2.NumpyCodeObject, clock=clock,
+    )  # fmt: skip
+    wire.connect()
+    wire.w = start
+    network = b2.Network(pre, cell, wire)
+    for _ in spikes:
+        wire.w = np.array(wire.w) * total / np.sum(wire.w)
+        network.run(spikes.shape[1] * b2.ms)
+    np.testing.assert_allclose(ours.weights["input->cell"][-1], np.array(wire.w), rtol=1e-9)
+
+
 # ------------------------------------------------------------------------------------------------- refusals
 @pytest.mark.parametrize(
     ("call", "said"),
@@ -389,6 +443,24 @@ def test_a_stream_of_stimuli_is_one_long_stimulus():
             "the modulator comes every 0.005 s, the circuit expects one every 0.001 s",
         ),
         (lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), gap=float("nan")), r"gap = nan s is outside 0\.\."),
+        (
+            lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals={"input": W}),
+            "totals of 'input', which is no plastic projection. Known: input->cells",
+        ),
+        (
+            lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals={"input->cells": 0.0}),
+            "a sum above 0, found 0",
+        ),
+        (
+            lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals={"input->cells": 1.0}),
+            "in sum asked, 6e-09 is the most",
+        ),
+        (
+            lambda: learn(
+                pair(PairSTDPParameters(w_max=2 * W, w_min=-W)), shown([1], [2], 9), totals={"input->cell": W}
+            ),
+            "weights of 'input->cell' may fall to -1e-06",
+        ),
         (lambda: pair(PairSTDPParameters(w_max=W / 2)), "outside the bounds 0 to 5e-07"),
         (lambda: pair(release=PairSTDPParameters(w_max=W)), "release is a record of a registered release"),
         (lambda: PairSTDPParameters(w_max=0.0), "w_min = 0.0 below w_max = 0.0 asked"),

@@ -44,7 +44,6 @@ def test_neurons_of_that_step_learn_and_answer_in_it():
 
 def test_a_network_without_time_constants_answers_in_the_steps_that_it_is_shown():
     task = ns.tasks.event_task(events(), BINS, test_fraction=0.5)
-    found = ns.record_responses(
-        network(GRUSpecification(5, is_sequence=True), task), ns.stimuli.bin_events(events(), BINS)
-    )
+    gated = network(GRUSpecification(5, is_sequence=True), task)
+    found = ns.record_responses(gated, ns.stimuli.bin_events(events(), BINS))
     assert found.attrs["time_step"] == 10e-3

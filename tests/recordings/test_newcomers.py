@@ -1,11 +1,14 @@
 """What people bring on their first day: dialects of tables, MATLAB's habits, other units, old files."""
 
 import logging
+from datetime import UTC, datetime
+from pathlib import Path
 
 import h5py
 import mne
 import numpy as np
 import pandas as pd
+import pynwb
 import pytest
 import scipy.io
 import xarray as xr
@@ -179,3 +182,69 @@ def test_series_that_are_no_labels_are_refused(series, said):
     }
     with pytest.raises(InputError, match=said):
         ns.recordings.label_trials(responses, {name: kinds[kind] for name, kind in series.items()})
+
+
+def session_of_pictures(path):
+    """Six trials of NWB whose column ``picture`` says what was shown, three units."""
+    made = pynwb.NWBFile("a session", "1", datetime(2020, 1, 1, tzinfo=UTC))
+    made.add_trial_column("picture", "what was shown")
+    for k in range(6):
+        made.add_trial(start_time=float(k), stop_time=k + 0.5, picture="abc"[k % 3])
+    for spikes in (np.arange(0, 6, 0.1), np.arange(0.05, 6, 0.3), np.arange(0.2, 5, 0.7)):
+        made.add_unit(spike_times=spikes)
+    with pynwb.NWBHDF5IO(path, "w") as io:
+        io.write(made)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (None, "'stimulus' of events. Columns: start_time, stop_time, picture. What was shown: by='picture'"),
+        ({"by": "image"}, "no column 'image' of events.*options={'by': 'picture'}"),
+        ({"by": "picture", "align_to": "picture_on"}, "no column 'picture_on'.*When: align_to='start_time'"),
+        ({"by": "picture", "align_to": "begin_time"}, "When: align_to='stop_time'|When: align_to='start_time'"),
+    ],
+)
+def test_the_columns_of_a_session_are_told_with_what_to_write(tmp_path, options, told):
+    path = session_of_pictures(tmp_path / "a.nwb")
+    with pytest.raises(InputError, match=f"^a.nwb, trials: .*{told}") as refused:
+        ns.load_responses(path, options=options)
+    assert "\n" not in str(refused.value) and "Did you mean" not in str(refused.value)
+    assert ns.load_responses(path, options={"by": "picture"}).stimulus.values.tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (
+            ["picture", "unit", "time"],
+            "missing: stimulus, .* Rename the one that says it, such as {'picture': 'stimulus'}",
+        ),
+        (["picture", "u0", "u1"], "missing: unit, time, .* One row a stimulus, one column a unit"),
+    ],
+)
+def test_a_table_without_the_columns_of_spikes_says_what_to_do(tmp_path, columns, told):
+    pd.DataFrame([[1, 2.0, 3.0]], columns=columns).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(InputError, match=told):
+        ns.load_responses(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("door", "reads"),
+    [
+        (ns.compute_rdm, "load_responses"),
+        (ns.as_responses, "load_responses"),
+        (ns.responses.split_half_reliability, "load_responses"),
+        (ns.as_stimuli, "load_stimuli"),
+        (ns.as_rdm, "recordings.load_rdms"),
+        (lambda path: ns.infer(path, np.eye(3)), "recordings.load_rdms"),
+        (ns.recordings.bin_spikes, "recordings.load_spikes"),
+    ],
+)
+@pytest.mark.parametrize("path", ["mine.nc", Path("mine.nc")])
+def test_a_path_where_an_array_goes_is_told_who_reads_it(door, reads, path):
+    with pytest.raises(
+        InputError, match=rf"asked, found the (text|path) 'mine.nc'; of a file: ns.{reads}\('mine.nc'\)"
+    ):
+        door(path)

@@ -135,7 +135,7 @@ def test_running_labels_the_trials(tmp_path):
         (lambda p: ns.recordings.load_nwb_responses(p, by="frame"), "holds several stimuli; choose one with"),
         (
             lambda p: ns.recordings.load_nwb_responses(p, by="angle", intervals="drifting_gratings"),
-            "no column 'angle' of drifting_gratings. Columns: temporal_frequency, orientation",
+            "drifting_gratings: no column 'angle' of events. Columns: temporal_frequency, orientation",
         ),
         (
             lambda p: ns.recordings.load_nwb_responses(p, by="frame", intervals="natural_scenes", time_bin=0.1),

@@ -19,6 +19,7 @@ from neurosim.similarity.inference_options import Resampling
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.metrics.euclidean import euclidean
 from neurosim.similarity.noise import noise_precision
+from neurosim.similarity.permutation import mantel_test
 from neurosim.similarity.predictivity import normalize
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.similarity.regression import regress_rdm
@@ -389,3 +390,37 @@ def test_each_model_of_a_stack_is_symmetric_for_its_own_size():
     assert infer(given, np.stack([large, large**2, large**3])).equals(
         infer(apart, np.stack([large, large**2, large**3]))
     )
+
+
+MODELS = [compute_rdm(RNG.normal(size=(7, 5))) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ({"a": np.ones((7, 5))}, r"infer, model 'a': an RDM is square, found shape \(7, 5\); compute_rdm makes one"),
+        ({"a": as_responses(np.ones((7, 5)))}, r"infer, model 'a': .* found .*; compute_rdm makes one of responses"),
+        ([np.ones((7, 5)), np.ones((7, 4))], r"infer: model 0 has shape \(7, 5\), and an RDM is square"),
+        (MODELS, "infer: a list of RDMs, whose names are none, none; give {'name': rdm, ...}"),
+        ([MODELS[0].rename("a"), MODELS[1].rename("a")], "whose names are 'a', 'a'"),
+    ],
+)
+def test_models_that_are_no_rdms_or_have_no_names_are_refused(models, words):
+    with pytest.raises(InputError, match=words):
+        infer(models, MODELS[0], resample="stimulus")
+
+
+@pytest.mark.parametrize("name", [lambda m, n: m.rename(n), lambda m, n: m.assign_coords(model=n).rename("rdm")])
+@pytest.mark.parametrize("score", [lambda m, d: infer(m, d, resample="stimulus"), mantel_test])
+def test_a_list_of_rdms_keeps_their_names(name, score):
+    listed = [name(rdm, n) for rdm, n in zip(MODELS, ("first", "second"), strict=True)]
+    found, wanted = score(listed, MODELS[1]), score({"first": MODELS[0], "second": MODELS[1]}, MODELS[1])
+    assert found.model.values.tolist() == ["first", "second"]
+    np.testing.assert_array_equal(found.score, wanted.score)
+
+
+@pytest.mark.parametrize("rows", [[2, 0, 1, 4, 3, 6, 5], [1, 2, 3, 4, 5, 6]])
+def test_counted_rows_that_moved_are_told_from_names(rows):
+    table = pd.DataFrame(RNG.normal(size=(7, 5)))
+    with pytest.raises(InputError, match=r"numbers of the second count rows, .*set_index.*reset_index\(drop=True\)"):
+        compare_rdms(compute_rdm(table.iloc[: len(rows)]), compute_rdm(table.iloc[rows]))

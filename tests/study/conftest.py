@@ -59,6 +59,7 @@ kind = "relations"
 
 
 COMMAND_LINE = str(Path(__file__).with_name("command_line_of_forks.py"))
+SCRIPT = str(Path(__file__).with_name("script_of_forks.py"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -174,6 +175,11 @@ def fresh(*words: object, cwd: Path, **options: object) -> subprocess.CompletedP
 def forked(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own which is a fork, as are its workers."""
     return _run([*forks.command(COMMAND_LINE), *map(str, words)], cwd, **options)
+
+
+def script(*words: object, cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a Python script in a process of its own which is a fork, as are its workers."""
+    return _run([*forks.command(SCRIPT), *map(str, words)], cwd, **options)
 
 
 def _run(command: list[str], cwd: Path, **options: object) -> subprocess.CompletedProcess[str]:

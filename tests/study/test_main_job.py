@@ -1,14 +1,13 @@
 """The main job from nothing, as a new user runs it, and the template that a new study starts from."""
 
 import json
-import subprocess
+import shutil
 
 import pytest
 
 from neurosim import storage
 
-from .. import forks
-from .conftest import fresh, made_once, neurosim
+from .conftest import forked, made_once, neurosim, script
 
 pytestmark = pytest.mark.timeout(1200)  # a minute of work, which a busy machine stretches
 
@@ -18,12 +17,17 @@ def demo(tmp_path_factory):
     """Run the demo once for all test processes; return its results folder."""
 
     def make(folder):
-        done = fresh("demo", "--quiet", "--out", "out", cwd=folder)
+        done = forked("demo", "--quiet", "--out", "out", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         assert "out/digits/report.html" in done.stdout
 
     return made_once(tmp_path_factory, "demo", make) / "out" / "digits"
+
+
+def keys_of(folder):
+    """Return the key of each step of a results folder by its name."""
+    return {step["name"]: step["key"] for step in storage.read_json(folder / "provenance.json")["steps"]}
 
 
 def test_every_network_learned_and_the_twin_is_exact(demo):
@@ -69,14 +73,19 @@ def test_nothing_runs_twice(demo):
     assert outcome["n_hits"] == outcome["n_steps"] == 32
 
 
-def test_a_new_study_runs_both_ways(tmp_path):
+def test_a_new_study_runs_both_ways_and_trains_nothing_that_a_store_has(demo, tmp_path):
+    """It is given the results of the demo, whose networks and seed are its own."""
     assert neurosim("new", "mine", cwd=tmp_path).returncode == 0
-    script = subprocess.run(
-        forks.command("compare.py"), cwd=tmp_path / "mine", capture_output=True, text=True, check=False
-    )
-    assert script.returncode == 0, script.stderr
-    assert (tmp_path / "mine" / "results" / "mine" / "report.html").is_file()
+    results = tmp_path / "mine" / "results"
+    shutil.copytree(demo.parent / ".steps", results / ".steps")
+    done = script("compare.py", cwd=tmp_path / "mine")
+    assert done.returncode == 0, done.stderr
+    assert (results / "mine" / "report.html").is_file()
     assert neurosim("run", "study.toml", "-j", 1, cwd=tmp_path / "mine").returncode == 0
+    keys = [keys_of(folder) for folder in (demo, results / "mine", results / "my_study")]
+    for each, names in zip(keys[1:], (["train:cnn"], ["train:cnn", "train:spiking_mlp"]), strict=True):
+        assert [name for name in each if name.startswith("train:")] == names
+        assert all(each[name] == keys[0][name] for name in names)
     again = neurosim("new", "mine", cwd=tmp_path)
     assert again.returncode == 2
     assert "not empty" in again.stderr

@@ -50,13 +50,13 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     time = 1e3 * found["membrane_time"]
     for k, label in enumerate((2.2, 2.28, 10)):
-        left.plot(time, 1e3 * found["membrane"][:, k], color=PALETTE[k], lw=0.9, label=f"{label:g} uA/cm$^2$")
+        left.plot(time, 1e3 * found["membrane"][:, k], color=PALETTE[k], lw=0.9, label=f"{label:g} \u00b5A/cm$^2$")
     left.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    left.legend(fontsize=7)
+    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     order = np.argsort(found["drive"].values)
     right.plot(found["drive"][order], found["rate"][order], "o-", ms=3, color=PALETTE[0], label="neurosim")
     right.plot([*RATES], [pair[1] for pair in RATES.values()], "x", color=PALETTE[1], label="NEURON 9")
-    right.set(xlabel="current (uA/cm$^2$)", ylabel="steady rate (Hz)", xscale="log")
+    right.set(xlabel="current (\u00b5A/cm$^2$)", ylabel="steady rate (Hz)", xscale="log")
     right.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
     right.minorticks_off()
     right.legend(fontsize=7)

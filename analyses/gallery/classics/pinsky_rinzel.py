@@ -49,7 +49,7 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     axes = figure.subplots(2, 1, sharex=True)
     for k, (ax, drive) in enumerate(zip(axes, found["drive"].values[:2], strict=True)):
         ax.plot(found["membrane_time"], 1e3 * found["membrane"][:, k], color=PALETTE[k], lw=0.6)
-        ax.set(ylabel="soma (mV)", title=f"{drive:g} uA/cm$^2$")
+        ax.set(ylabel="soma (mV)", title=f"{drive:g} \u00b5A/cm$^2$")
     axes[1].set(xlabel="time (s)")
 
 

@@ -90,10 +90,17 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     for k, (gap, rows) in enumerate(MEASURED.items()):
         mean, error = np.array([*rows.values()]).T
         right.errorbar([*rows], mean, error, ls="", marker="x", color=PALETTE[k], label=f"slices, {1e3 * gap:+.0f} ms")
-        right.plot(found["frequency"], found["change"].sel(order=gap), "o-", ms=4, color=PALETTE[k], label="triplets")
+        right.plot(
+            found["frequency"],
+            found["change"].sel(order=gap),
+            "o-",
+            ms=4,
+            color=PALETTE[k],
+            label=f"triplets, {1e3 * gap:+.0f} ms",
+        )
     right.axhline(0, color="0.8", lw=0.6)
     right.set(xlabel="frequency of pairings (Hz)", ylabel="change of the weight")
-    right.legend(fontsize=6)
+    right.legend(fontsize=5.5)
 
 
 CLASSIC = Classic(

@@ -41,14 +41,14 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
             1e3 * found["membrane"][:, k],
             color=PALETTE[k],
             lw=0.8,
-            label=f"{drive} uA/cm$^2$",
+            label=f"{drive} \u00b5A/cm$^2$",
         )
     left.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    left.legend(fontsize=7)
+    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     order = np.argsort(found["drive"].values)
     right.plot(found["drive"][order], found["rate"][order], "o", ms=3, color=PALETTE[0], label="neurosim")
     right.plot([*RATES], [*RATES.values()], "-", color="0.6", lw=0.8, label="LSODA")
-    right.set(xlabel="current (uA/cm$^2$)", ylabel="steady rate (Hz)")
+    right.set(xlabel="current (\u00b5A/cm$^2$)", ylabel="steady rate (Hz)")
     right.legend(fontsize=7)
 
 

@@ -21,6 +21,8 @@ from neurosim.biophysics.models import (
 from neurosim.biophysics.resets import LeakyReset, after_spike, check_reset, reset_constants, while_free
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
 
+LONGEST = 1e5  # s: thresholds that keep a neuron's share over a whole training fall back in hours
+
 
 @dataclass(frozen=True)
 class AdaptiveLIFParameters:
@@ -59,7 +61,7 @@ class AdaptiveLIFParameters:
 
     def __post_init__(self) -> None:
         volts = dict.fromkeys(("e_leak", "v_threshold", "v_reset"), (-0.2, 0.2))
-        check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0), rise=(0.0, 0.2), tau_threshold=(1e-4, 10.0))
+        check_range(self, **MEMBRANE, **volts, refractory=(0.0, 1.0), rise=(0.0, 0.2), tau_threshold=(1e-4, LONGEST))
         check_reset(self, get_args(LeakyReset))
         check_threshold(self, self.v_threshold, self.v_reset)
 

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Literal
 
 import xarray as xr
-from pydantic import Field
 
 from neurosim.similarity.metric import METRICS
 from neurosim.similarity.runs import runs_of
 from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.study.given import StudyLike
 from neurosim.study.kinds import BrainKind, Citation, cited_metric
-from neurosim.study.subjects.recorded import check_files, plan
-from neurosim.study.tables import StudyError, Table, one_of
+from neurosim.study.subjects.recorded import InFile, check_files, plan
+from neurosim.study.tables import StudyError, one_of
 
 
-class ResponsesBrain(Table):
+class ResponsesBrain(InFile):
     """A recording in a file; ``subject`` along ``unit`` tells individuals apart, else it is one.
 
-    `metric`, `folds` (a label of trials, such as "run") and `precision` (the name of a shrinkage) are those of
+    `options` are those of the reader of the file, such as ``{"by": "image"}`` for NWB. `metric`, `folds` (a label of
+    trials, such as "run") and `precision` (the name of a shrinkage) are those of
     :func:`~neurosim.similarity.rdms.compute_rdm`.
 
     Examples
@@ -30,9 +30,6 @@ class ResponsesBrain(Table):
     """
 
     kind: Literal["responses"] = "responses"
-    title: str = ""
-    path: Path
-    time_bin: float | None = Field(default=None, gt=0)
     metric: str = "correlation"
     folds: str | None = None
     precision: str | None = None

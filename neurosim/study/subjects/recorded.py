@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from neurosim.recordings.files import load_responses
+from neurosim.recordings.files import files_in, load_responses
 from neurosim.schema import InputError, same_stimuli, suggest
 from neurosim.study.engine.step import Job
 from neurosim.study.given import PlanLike, Source
@@ -20,8 +20,23 @@ from neurosim.study.steps.responses import places_of
 from neurosim.study.tables import Layers, Several, Table
 
 
-class ResponsesSubject(Table):
+class InFile(Table):
+    """Responses in a file; `options` are those of its reader, see :func:`~neurosim.recordings.files.load_responses`."""
+
+    title: str = ""
+    path: Path
+    options: dict[str, Any] = Field(default_factory=dict)
+    time_bin: float | None = Field(default=None, gt=0)
+
+    def named_paths(self) -> dict[str, Path]:
+        """Return the files that options name."""
+        return {f"options.{name}": path for name, path in files_in(self.options).items()} if self.options else {}
+
+
+class ResponsesSubject(InFile):
     """Responses that were computed or recorded elsewhere, in a file; `layers`, with wildcards, are those that count.
+
+    `options` are those of the reader of the file, such as ``{"by": "image"}`` for NWB.
 
     Examples
     --------
@@ -30,29 +45,21 @@ class ResponsesSubject(Table):
     """
 
     kind: Literal["responses"] = "responses"
-    title: str = ""
-    path: Path
-    time_bin: float | None = Field(default=None, gt=0)
     layers: Layers | None = None
     layer_steps: Several = 1
-
-
-class InFile(Protocol):
-    """A row whose responses are in a file."""
-
-    path: Path
-    time_bin: float | None
 
 
 def plan(row: InFile, name: str, made: PlanLike) -> Source:
     """Return what the responses are read from."""
     checksums, places = made.files(row)
-    return Source(made.seeded(row, name, "layer_steps") | {"files": checksums}, files=places)
+    without = ("layer_steps",) if row.options else ("layer_steps", "options")
+    return Source(made.seeded(row, name, *without) | {"files": checksums}, files=places)
 
 
 def check_files(row: InFile, name: str, folder: Path) -> xr.DataArray:
     """Read the responses, so that what is wrong with them, or a layer that they lack, is said before anything runs."""
-    responses = load_responses(folder / row.path, time_bin=row.time_bin)
+    beside = {name: folder / path for name, path in files_in(row.options).items()} if row.options else {}
+    responses = load_responses(folder / row.path, options={**row.options, **beside} or None, time_bin=row.time_bin)
     for _ in split_by_layer(responses, getattr(row, "layers", None), name):
         pass
     return responses
@@ -61,7 +68,9 @@ def check_files(row: InFile, name: str, folder: Path) -> xr.DataArray:
 def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     """Return the responses to the stimuli of the study, in their order."""
     row = job.config["row"]
-    responses = load_responses(job.files["path"], time_bin=row["time_bin"])
+    beside = {k.removeprefix("options."): path for k, path in job.files.items() if k.startswith("options.")}
+    options = {**row.get("options", {}), **beside} or None
+    responses = load_responses(job.files["path"], options=options, time_bin=row["time_bin"])
     return same_stimuli(stimuli, responses, row["name"])
 
 

@@ -19,6 +19,7 @@ outcome = ns.compare_subjects(
     subjects={"my_network": network, "cnn": "digits_cnn"},
     brains={"my_recording": recording},
     layers={"my_network": ["1", "3"]},
+    seed=1,
     out="results/mine",
 )
 print(outcome.report)
