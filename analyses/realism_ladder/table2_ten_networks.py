@@ -204,7 +204,7 @@ def measure(name: str, upto: str, found: dict) -> None:
         states = {"calibrated": made.calibrated, upto: made.circuit}
         for state, one in states.items():
             share, error = share_kept(right(one, tested, categories), whole)
-            cell |= {state: round(share, 3), f"{state}_error": round(error, 3)}
+            cell |= {state: round(share, 4), f"{state}_error": round(error, 4)}
         if made.history is not None:
             cell |= {"epochs": made.history.sizes["epoch"], "best": made.stage}
         cell |= {"cpu_seconds": round(cost, 1), "read": made.circuit.readout.source if made.circuit.readout else ""}
