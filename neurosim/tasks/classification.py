@@ -82,6 +82,11 @@ class ClassificationTask:
         """Whether inputs are sequences (batch, time, ...)."""
         return self.encode is not None or "time" in self.train.dims
 
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.train.attrs.get("time_step") if self.encode is None and "time" in self.train.dims else None
+
     def n_batches(self, batch_size: int) -> int:
         """Return the number of batches in one pass over the training set."""
         return -(-self.train.sizes["stimulus"] // batch_size)
@@ -150,6 +155,11 @@ class ReconstructionTask:
     def is_sequence(self) -> bool:
         """Whether inputs are sequences."""
         return self.stimuli.is_sequence
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.stimuli.time_step
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of batches in one pass over the training set."""

@@ -90,7 +90,7 @@ def event_task(
     ((2, 3, 2), ('a', 'b'))
     """
     check_events(events, "event_task", ("category",))
-    check_bins(bins, "event_task")
+    check_bins(bins, "event_task", events)
     if change is not None and not callable(change):
         raise InputError(f"event_task: change = {change!r}; a function such as event_jitter(1e-3) is asked.")
     sets, held = [EventRows(events, bins)], {}

@@ -66,6 +66,11 @@ class LazyTask:
         return self.encode is not None or self.rows.is_sequence
 
     @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.rows.time_step if self.encode is None else None
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one stimulus before it is encoded, such as (channel,) y, x; the first is read for that."""
         return tuple(self._raw("test", int(self.parts["test"][0]), 0, 0).shape)

@@ -21,7 +21,9 @@ from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.instances import scores_of_instances, table_of_instances
 from neurosim.study.kinds import BRAINS, AnalysisKind, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
-from neurosim.study.tables import one_of
+from neurosim.study.tables import StudyError, one_of
+
+FEWEST_OF_AN_RDM = 3
 
 
 class OfRDMs(Asked):
@@ -54,6 +56,14 @@ def check(row: Any, place: str, study: StudyLike) -> None:
     check_asked(row, place, study)
     one_of(row.metric, METRICS, f"{place}.metric")
     one_of(row.method, [name for name, method in METHODS.items() if method.has_inference], f"{place}.method")
+
+
+def check_stimuli(row: OfRDMs, place: str, stimuli: xr.DataArray) -> None:
+    """Refuse fewer stimuli than are resampled, or than an RDM has."""
+    n, least = stimuli.sizes["stimulus"], inference.MIN_STIMULI if "stimulus" in row.resample else FEWEST_OF_AN_RDM
+    if n < least:
+        cure = "; resample = ['subject'] takes 3 or more as fixed" if "stimulus" in row.resample else ""
+        raise StudyError(f"{place}: at least {least} stimuli are asked, found {n}{cure}.")
 
 
 def plan(row: RSA, name: str, made: PlanLike) -> list[Step]:
@@ -269,4 +279,6 @@ def cite(_row: OfRDMs) -> list[Citation]:
     return [PAPERS["rsa"]]
 
 
-REPRESENTATIONAL_SIMILARITY = AnalysisKind(name="rsa", table=RSA, plan=plan, check=check, tell=tell, cite=cite)
+REPRESENTATIONAL_SIMILARITY = AnalysisKind(
+    name="rsa", table=RSA, plan=plan, check=check, check_stimuli=check_stimuli, tell=tell, cite=cite
+)

@@ -14,7 +14,7 @@ from neurosim.similarity.method import METHODS
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES
 from neurosim.similarity.spike_rdms import POPULATIONS, spike_rdm
 from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of
-from neurosim.study.analyses.rsa import OfRDMs, brain_of, scored, stacked_models, told_of_rdms
+from neurosim.study.analyses.rsa import OfRDMs, brain_of, check_stimuli, scored, stacked_models, told_of_rdms
 from neurosim.study.analyses.rsa import cite as cite_rsa
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
@@ -126,5 +126,12 @@ def cite(row: SpikeRSA) -> list[Citation]:
 
 
 SPIKE_RSA = AnalysisKind(
-    name="spike_rsa", table=SpikeRSA, plan=plan, check=check, check_answers=check_answers, tell=tell, cite=cite
+    name="spike_rsa",
+    table=SpikeRSA,
+    plan=plan,
+    check=check,
+    check_stimuli=check_stimuli,
+    check_answers=check_answers,
+    tell=tell,
+    cite=cite,
 )
