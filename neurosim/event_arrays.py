@@ -18,6 +18,7 @@ from neurosim.showing import as_table, words
 SENSORS = (("unit",), ("y", "x"), ("channel", "y", "x"))
 LATEST = 2**31 - 1  # us
 MICROSECOND = 1e-6
+SECOND = 1.0
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,11 @@ class EventRows:
         return tuple(self.bins.sizes(self.events.sensor))
 
     @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None of steps of a number of events."""
+        return self.bins.time_step
+
+    @property
     def names(self) -> list[str]:
         """Name of each recording."""
         return [str(name) for name in self.events.ids]
@@ -269,10 +275,16 @@ def check_events(events: object, who: str, labels: Sequence[str] = ()) -> None:
             )
 
 
-def check_bins(bins: object, who: str) -> None:
-    """Refuse what does not say how events become steps of time."""
+def check_bins(bins: object, who: str, events: EventSet) -> None:
+    """Refuse what does not say how events become steps of time, and several steps of which the first holds all."""
     if not isinstance(bins, EventBins):
         raise InputError(f"{who}: steps as EventBins(100, time_step=10e-3) are asked, found {type(bins).__name__}.")
+    last = float(events.times.max(initial=0)) * MICROSECOND
+    if bins.time_step is not None and bins.n_steps > 1 and bins.time_step > max(last, SECOND) and last:
+        raise InputError(
+            f"{who}: the first of {bins.n_steps} steps of time_step = {bins.time_step:g} s holds all events, the last "
+            f"is at {last:g} s; a time_step in s is asked, 10 ms are 10e-3."
+        )
 
 
 def joined(parts: Sequence[EventSet]) -> EventSet:

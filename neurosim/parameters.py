@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 from neurosim.refusals import InputError, suggest
+from neurosim.showing import tabled
 from neurosim.units import plain_field
 
 Reset = Literal["subtract", "zero"]
@@ -101,6 +102,7 @@ def _check_discrete_reset(record: DiscreteLIFParameters | DiscreteSynapticParame
         )
 
 
+@tabled
 @dataclass(frozen=True)
 class DiscreteLIFParameters:
     """Leaky integrate-and-fire neuron in steps of `dt`, with the semantics of ``snntorch.Leaky`` and of NIR.
@@ -149,6 +151,7 @@ class DiscreteLIFParameters:
         return math.exp(-self.dt / self.tau_mem)
 
 
+@tabled
 @dataclass(frozen=True)
 class DiscreteSynapticParameters:
     """Integrate-and-fire neuron with a synaptic current, in steps of `dt`: ``snntorch.Synaptic`` and NIR's CubaLIF.
@@ -201,6 +204,7 @@ class DiscreteSynapticParameters:
         return math.exp(-self.dt / self.tau_mem)
 
 
+@tabled
 @dataclass(frozen=True)
 class DiscreteAdaptiveLIFParameters:
     """Integrate-and-fire neuron whose threshold rises with its spikes, in steps of `dt`.
@@ -249,6 +253,7 @@ class DiscreteAdaptiveLIFParameters:
         return math.exp(-self.dt / self.tau_threshold)
 
 
+@tabled
 @dataclass(frozen=True)
 class DiscreteAlphaParameters:
     """Integrate-and-fire neuron whose membrane follows the difference of two currents: ``snntorch.Alpha``.
@@ -307,6 +312,7 @@ class DiscreteAlphaParameters:
         return math.log(self.alpha) / (math.log(self.beta) - math.log(self.alpha)) + 1
 
 
+@tabled
 @dataclass(frozen=True)
 class DiscreteIntegratorParameters:
     """Unit that integrates and sends no spikes, in steps of `dt`; its membrane is read. NIR's LI, I and CubaLI.

@@ -40,12 +40,27 @@ def shown(cls: type[R]) -> type[R]:
     def text(self: Any) -> str:
         return as_text(type(self).__name__, {f.name: brief(getattr(self, f.name)) for f in told(self)})
 
+    if getattr(cls, "__dataclass_params__").repr:  # noqa: B009 - what dataclass() was asked
+        setattr(cls, "__repr__", text)  # noqa: B010 - a method of a class of any kind
+    return tabled(cls)
+
+
+def tabled(cls: type[R]) -> type[R]:
+    """Give a dataclass a table of its fields with their units for a notebook, and leave its text as it is.
+
+    >>> from dataclasses import dataclass
+    >>> @tabled
+    ... @dataclass(frozen=True)
+    ... class Cell:
+    ...     threshold: float = -50e-3
+    >>> "-0.05" in Cell()._repr_html_()
+    True
+    """
+
     def table(self: Any) -> str:
         rows = [(f.name, brief(getattr(self, f.name)), _unit(self, f.name)) for f in fields(self) if f.repr]
         return as_table(type(self).__name__, rows)
 
-    if getattr(cls, "__dataclass_params__").repr:  # noqa: B009 - what dataclass() was asked
-        setattr(cls, "__repr__", text)  # noqa: B010 - a method of a class of any kind
     if "_repr_html_" not in vars(cls):
         setattr(cls, "_repr_html_", table)  # noqa: B010
     return cls

@@ -265,3 +265,14 @@ def test_what_is_by_default_is_left_out_of_the_text_and_stands_in_the_table():
     assert repr(Cells("E")).endswith("Cells(name='E')")
     assert repr(Cells("E", 0.03, LARGE)) == "Cells(name='E', tau_mem=0.03, weights=float64 (300, 200))"
     assert "tau_mem0.02s" in read(Cells("E")._repr_html_())
+
+
+@pytest.mark.parametrize("name", sorted(n for n, t in RECORDS.items() if n.endswith("Parameters")))
+def test_parameters_of_neurons_and_synapses_are_a_table_with_their_units(name):
+    record = RECORDS[name]
+    if any(f.default is dataclasses.MISSING for f in dataclasses.fields(record)):
+        assert "_repr_html_" in vars(record)
+        return
+    said = read(record()._repr_html_())
+    assert said.startswith(name)
+    assert all(f.name in said for f in dataclasses.fields(record))

@@ -25,11 +25,13 @@ from neurosim.parameters import Parameters, as_dict, check_range
 from neurosim.refusals import InputError, suggest
 from neurosim.runtime import track
 from neurosim.schema import step_of
+from neurosim.showing import tabled
 
 STILL = "(constant over dt)"  # gates and membrane move in turn, as those of a point neuron
 CHANNELS = ("g_na", "g_k", "e_na", "e_k", "v_shift")
 
 
+@tabled
 @dataclass(frozen=True)
 class CableParameters:
     """The membrane of a neuron with a shape, and what is inside it.

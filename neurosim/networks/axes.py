@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, SupportsFloat, get_args
 
 import numpy as np
 import snntorch as snn
@@ -256,3 +256,19 @@ def _channel_counts(module: nn.Module) -> list[int]:
     if isinstance(module, nn.RNNBase):
         return [(module.proj_size or module.hidden_size) * (1 + module.bidirectional)]
     return [getattr(module, n) for n in names if isinstance(getattr(module, n, None), int)] + list(shape[-1:])
+
+
+def step_of_both(shown: object, network: nn.Module, who: str) -> float | None:
+    """Return the time step of a network, s, or that of what it is shown; None where neither says one.
+
+    Raises
+    ------
+    InputError : both do, and they differ: the neurons would live through another time than the stimuli take.
+    """
+    steps = [float(s) for s in (getattr(network, "time_step", None), shown) if isinstance(s, SupportsFloat)]
+    if len(steps) == 2 and not math.isclose(*steps, rel_tol=1e-6):
+        raise InputError(
+            f"{who}: a step of the network lasts {steps[0]:g} s and one of the stimuli {steps[1]:g} s; make the "
+            f"neurons of dt={steps[1]:g}, or the stimuli in steps of {steps[0]:g} s."
+        )
+    return steps[0] if steps else None

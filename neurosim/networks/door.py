@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from neurosim.networks.asked import Task
+from neurosim.networks.axes import step_of_both
 from neurosim.networks.feeding import Feeder, Part, first_batch, taken_apart
 from neurosim.networks.flags import check_module, kept_flags
 from neurosim.networks.samples import Keys, intensities_of, parted, stacked
@@ -232,6 +233,7 @@ def as_task(data: Any, network: nn.Module, batch_size: int, who: str, part: Part
     if not is_data(data):
         check_task(who, data)
         task: Task = data
+        step_of_both(getattr(task, "time_step", None), network, who)
         return task
     part = part or ("train" if who == "train" else "test")
     if not isinstance(data, Data):

@@ -15,8 +15,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from neurosim.networks.axes import Reading
-from neurosim.networks.clock import shared_step
+from neurosim.networks.axes import Reading, step_of_both
 from neurosim.networks.door import Data, is_data
 from neurosim.networks.naming import layer_label, layer_labels, layer_names
 from neurosim.networks.passes import Passes
@@ -167,6 +166,12 @@ def _check_place(out: str | Path | None, memory: float) -> None:
         raise InputError(f"record_responses: out = {str(out)!r} is a folder; a file is asked, as in 'responses.nc'.")
 
 
+def _time_step(network: nn.Module, stimuli: xr.DataArray, who: str) -> float:
+    """Return how long a step lasts, s; steps that nobody gave a duration are counted."""
+    found = step_of_both(stimuli.attrs.get("time_step") if "time" in stimuli.dims else None, network, who)
+    return 1.0 if found is None else found
+
+
 def _plan(network: nn.Module, found: Sequence[Answer], first: dict[str, np.ndarray], stimuli: xr.DataArray) -> Plan:
     """Return what the responses will be, from those to the first batch."""
     names = [a.name for a in found]
@@ -180,7 +185,7 @@ def _plan(network: nn.Module, found: Sequence[Answer], first: dict[str, np.ndarr
     if len(set(lengths.values())) > 1:
         raise InputError(f"record_responses: layers answer over {lengths} steps; record them apart with layers=.")
     labels = np.repeat(layer_labels(network, names), [first[name].shape[-1] for name in names])
-    time_step = shared_step(network, stimuli.attrs.get("time_step"), "record_responses")
+    time_step = _time_step(network, stimuli, "record_responses")
     return Plan(
         stimuli=stimuli,
         layer=labels,
@@ -267,7 +272,7 @@ def record_neurons(
                 rows = [_time_second([pair[k] for pair in seen[n]]) for n in layers]
                 part.append(np.concatenate(rows, axis=-1))
     names = np.repeat(layer_labels(network, layers), [r.shape[-1] for r in rows])
-    time_step = shared_step(network, stimuli.attrs.get("time_step"), "record_neurons")
+    time_step = _time_step(network, stimuli, "record_neurons")
     responses = as_responses(
         np.concatenate(parts[0]),
         stimuli=stimuli,

@@ -20,7 +20,6 @@ from neurosim.networks.asked import Request, Task
 from neurosim.networks.averaging import Averaged
 from neurosim.networks.batches import check_batch, check_options, check_request, check_sizes
 from neurosim.networks.checkpoint import Learner, Progress, load_checkpoint, random_state, save_checkpoint
-from neurosim.networks.clock import shared_step
 from neurosim.networks.computing import Runtime, computing
 from neurosim.networks.door import BroughtTask, Data, as_task
 from neurosim.networks.feeding import Feeder, Portion, digest_of, first_batch, gives_others
@@ -154,7 +153,6 @@ def train(
     check_options(options)
     check_module("train", network)
     task = as_task(task, network, options.batch_size, "train")
-    shared_step(network, getattr(task, "time_step", None), "train")
     check_request(task, options, objective)
     asked = asked_rule(rule)
     share = distributed.join(pick_device(device))

@@ -24,7 +24,7 @@ def plot_rdm(
     rank: bool = True,
     order: str | None = None,
     stimuli: xr.DataArray | None = None,
-    colorbar: bool = False,
+    colorbar: bool = True,
     named: bool | None = None,
 ) -> Axes:
     """Draw an RDM, with lines between categories when its stimuli are in the order of a ``category``.
@@ -37,7 +37,7 @@ def plot_rdm(
     rank : colour by percentile instead of by value, as is common since units of RDMs differ.
     order : a label along ``stimulus`` such as "category" to sort by; named at the side.
     stimuli : images (stimulus, [channel,] y, x) in 0..1 that are drawn small along both sides.
-    colorbar : add a colour bar.
+    colorbar : draw what colours mean beside the axes.
     named : write the names of categories at the side; by default where `order` sorts by a label.
 
     Raises

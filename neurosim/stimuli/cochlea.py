@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 import numpy as np
 
 from neurosim.arrays import plain
 from neurosim.event_arrays import EventSet, gathered
+from neurosim.refusals import one_line
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
 
@@ -161,9 +164,11 @@ def cochlea_spikes(
     cochlea, seed = Cochlea() if cochlea is None else cochlea, as_seed(rng, "cochlea_spikes")
     if not isinstance(cochlea, Cochlea):
         raise InputError(f"cochlea_spikes: a Cochlea(...) is asked, found {type(cochlea).__name__}.")
-    if isinstance(sampling_rate, str) or np.ndim(sampling_rate) or not np.isfinite(sampling_rate):
+    one = isinstance(sampling_rate, SupportsFloat) and not np.ndim(sampling_rate)
+    if not one or not np.isfinite(float(sampling_rate)):
         raise InputError(
-            f"cochlea_spikes: sampling_rate = {sampling_rate!r}; one finite number of Hz is asked, of all sounds."
+            f"cochlea_spikes: sampling_rate = {one_line(repr(sampling_rate))[:60]}; a finite number of Hz is "
+            "asked, one for all sounds: resample others with scipy.signal.resample_poly."
         )
     if not cochlea.high < sampling_rate / 2:
         raise InputError(f"cochlea_spikes: filters up to {cochlea.high:g} Hz of sounds of {sampling_rate!r} samples/s.")
@@ -178,6 +183,12 @@ def cochlea_spikes(
 
 def _waves(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return sounds as samples (time,) of full scale 1, which are checked."""
+    named = [s for s in (sounds if isinstance(sounds, list | tuple) else [sounds]) if isinstance(s, str | os.PathLike)]
+    if named:
+        raise InputError(
+            f"cochlea_spikes: samples (time,) of each sound asked, found the path {os.fspath(named[0])!r}; "
+            "scipy.io.wavfile.read(path) reads its sampling rate and samples."
+        )
     if not isinstance(sounds, list | tuple | np.ndarray) or not len(sounds):
         raise InputError(f"cochlea_spikes: a list of sounds (time,) asked, found {type(sounds).__name__} without any.")
     samples = [plain(s, "cochlea_spikes") for s in sounds]

@@ -131,7 +131,7 @@ def bin_events(events: EventSet, bins: EventBins) -> xr.DataArray:
     [[[1, 0, 0], [0, 0, 0]], [[0, 1, 0], [0, 0, 0]]]
     """
     check_events(events, "bin_events")
-    check_bins(bins, "bin_events")
+    check_bins(bins, "bin_events", events)
     sizes = bins.sizes(events.sensor)
     shape = (len(events), *sizes.values())
     storage.check_claim(int(np.prod(shape, dtype=np.float64)) * (1 if bins.binary else 2), "bin_events: the stimuli")

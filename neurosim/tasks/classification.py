@@ -69,11 +69,6 @@ class ClassificationTask:
         return {str(dim): n for dim, n in self.train.sizes.items() if dim != "stimulus"}
 
     @property
-    def time_step(self) -> float | None:
-        """Length of a step of its stimuli, s; None where they have no time, or none in s."""
-        return self.train.attrs.get("time_step")
-
-    @property
     def n_test(self) -> int:
         """Number of test stimuli."""
         return int(self.test.sizes["stimulus"])
@@ -86,6 +81,11 @@ class ClassificationTask:
     def is_sequence(self) -> bool:
         """Whether inputs are sequences (batch, time, ...)."""
         return self.encode is not None or "time" in self.train.dims
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.train.attrs.get("time_step") if self.encode is None and "time" in self.train.dims else None
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of batches in one pass over the training set."""
@@ -155,6 +155,11 @@ class ReconstructionTask:
     def is_sequence(self) -> bool:
         """Whether inputs are sequences."""
         return self.stimuli.is_sequence
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.stimuli.time_step
 
     def n_batches(self, batch_size: int) -> int:
         """Return the number of batches in one pass over the training set."""

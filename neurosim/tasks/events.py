@@ -31,11 +31,6 @@ class EventView:
     bins: EventBins
     change: EventChange | None = None
 
-    @property
-    def time_step(self) -> float | None:
-        """Length of a step, s; None where a step is a number of events."""
-        return self.bins.time_step
-
     def transform(self, is_training: bool, draw: Draw) -> Transform | None:
         """Return (recording) -> numbers of events (time, ...), changed at random in training."""
         change = self.change if is_training else None
@@ -95,7 +90,7 @@ def event_task(
     ((2, 3, 2), ('a', 'b'))
     """
     check_events(events, "event_task", ("category",))
-    check_bins(bins, "event_task")
+    check_bins(bins, "event_task", events)
     if change is not None and not callable(change):
         raise InputError(f"event_task: change = {change!r}; a function such as event_jitter(1e-3) is asked.")
     sets, held = [EventRows(events, bins)], {}

@@ -61,14 +61,14 @@ class LazyTask:
         return replace(self, augment=augment)
 
     @property
-    def time_step(self) -> float | None:
-        """Length of a step of its stimuli, s; None where they have no time, or none in s."""
-        return getattr(self.view, "time_step", None)
-
-    @property
     def is_sequence(self) -> bool:
         """Whether inputs are sequences (batch, time, ...)."""
         return self.encode is not None or self.rows.is_sequence
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.rows.time_step if self.encode is None else None
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -43,6 +43,10 @@ class Rows(Protocol):
     def is_sequence(self) -> bool:
         """Whether stimuli have time."""
 
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where stimuli have no time, or do not say it."""
+
     def __len__(self) -> int:
         """Return how many there are."""
 
@@ -109,6 +113,7 @@ class Pictures:
     view: PictureView
     dims: tuple[str, ...] = ("channel", "y", "x")
     is_sequence: bool = False
+    time_step: float | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -146,6 +151,11 @@ class ArrayRows:
     def is_sequence(self) -> bool:
         """Whether stimuli have time."""
         return "time" in self.dims
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return opened_now(self.path).attrs.get("time_step") if self.is_sequence else None
 
     def __len__(self) -> int:
         return self.n
@@ -244,6 +254,11 @@ class Joined:
     def is_sequence(self) -> bool:
         """Whether stimuli have time."""
         return self.parts[0].is_sequence
+
+    @property
+    def time_step(self) -> float | None:
+        """Duration of a step, s; None where inputs have no time of their own."""
+        return self.parts[0].time_step
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)

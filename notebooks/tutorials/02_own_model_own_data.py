@@ -31,6 +31,10 @@ folder = Path(tempfile.mkdtemp())
 # ## Your stimuli and your data
 # The data here are made up, so that the notebook runs anywhere: 40 spike trains a trial, written as a plain table. Use
 # your own file: `.nc`, `.npz`, or a `.csv` of spikes with the columns `stimulus`, `trial`, `unit`, `time`.
+#
+# Of an NWB file say which column of its trials names what was shown:
+# `ns.load_responses("session.nwb", options={"by": "image", "window": (0.05, 0.25)})`; in a study,
+# `{"kind": "responses", "path": "session.nwb", "options": {"by": "image"}}`.
 
 # %%
 stimuli = ns.stimuli.balanced(ns.load_digits(), 4)
@@ -49,6 +53,10 @@ recording.sizes
 # %% [markdown]
 # ## Your model
 # Any `nn.Module`; name the layers to record, or leave it to the modules with parameters.
+#
+# Stimuli reach it as they are. A network of torchvision with published weights expects RGB pictures of ImageNet's mean and
+# deviation: put `torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))` before it, as
+# `torch.nn.Sequential(normalise, resnet)`, or take `ns.networks.VisionSpecification`, which normalises inside.
 
 # %%
 torch.manual_seed(0)

@@ -11,6 +11,7 @@ import snntorch as snn
 import torch
 from torch import nn
 
+import neurosim as ns
 from neurosim.networks.evaluation import evaluate
 from neurosim.networks.explanation import explain
 from neurosim.networks.fingerprints import fingerprint_of
@@ -333,3 +334,28 @@ def test_functions_and_constants_that_a_forward_names_are_part_of_the_network(tm
     train(own_network({}), task_of(), ONE, device="cpu", checkpoint=path, progress=False)
     with contextlib.nullcontext() if words is None else pytest.raises(InputError, match=words):
         train(own_network(changed), task_of(), ONE, device="cpu", checkpoint=path, progress=False)
+
+
+@pytest.mark.parametrize("dt", [1e-3, 10e-3])
+def test_a_step_of_the_network_is_one_of_the_stimuli(dt):
+    """Spikes of 10 ms bins are no input of neurons that live in steps of 1 ms."""
+    values = np.random.default_rng(0).integers(0, 2, (8, 3, 4)).astype(float)
+    shown = ns.as_stimuli(
+        values, dims=("stimulus", "time", "unit"), coords={"category": list("ab") * 4}, time_step=0.01
+    )
+    specification = ns.networks.SpikingRNNSpecification((5,), neuron=ns.networks.NeuronSpecification(dt=dt))
+    task = ns.tasks.classification_task(shown, test_fraction=0.5)
+    network = ns.networks.build_network(specification, task.image_shape, 2)
+    doors = {
+        "train": lambda: ns.train(network, task, ns.networks.TrainingOptions(epochs=1), progress=False),
+        "evaluate": lambda: ns.networks.evaluate(network, task),
+        "record_responses": lambda: ns.record_responses(network, shown),
+    }
+    for name, door in doors.items():
+        if dt == 10e-3:
+            door()
+            continue
+        with pytest.raises(
+            InputError, match=f"^{name}: a step of the network lasts 0.001 s and one of the stimuli 0.01 s"
+        ):
+            door()

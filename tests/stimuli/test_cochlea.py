@@ -1,5 +1,7 @@
 """The ear is as wide, as loud and as random as theory says, whoever else designs its filters."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -120,7 +122,13 @@ def test_silence_of_unsigned_samples_as_the_refusal_says_it_is_silent():
         cochlea_spikes([np.r_[np.zeros(798), np.nan, np.inf]], 16000.0)
 
 
-@pytest.mark.parametrize("rate", ["8k", np.inf, np.nan, [8000.0]])
-def test_a_sampling_rate_is_one_finite_number(rate):
-    with pytest.raises(InputError, match=r"sampling_rate = .*; one finite number of Hz"):
+@pytest.mark.parametrize("rate", ["8k", np.inf, np.nan, None, [16000, 8000], np.ones(2)])
+def test_a_sampling_rate_is_a_finite_number(rate):
+    with pytest.raises(InputError, match=r"sampling_rate = .*; a finite number of Hz"):
         cochlea_spikes([np.ones(800)], rate)
+
+
+@pytest.mark.parametrize("sounds", ["a.wav", ["a.wav"], [Path("a.wav")]])
+def test_a_path_of_a_sound_is_told_who_reads_it(sounds):
+    with pytest.raises(InputError, match=r"found the path 'a.wav'; scipy.io.wavfile.read\(path\)"):
+        cochlea_spikes(sounds, 16000)

@@ -1,5 +1,7 @@
 """What strangers bring to a comparison: answered as by hand, or refused in one line before anything is run."""
 
+from pathlib import Path
+
 import brian2 as b2
 import numpy as np
 import pandas as pd
@@ -13,7 +15,8 @@ from torch import nn
 from neurosim import storage
 from neurosim.networks.published import torchvision
 from neurosim.schema import InputError, as_responses, as_stimuli
-from neurosim.study import RSA, compare_subjects, load_study
+from neurosim.study import RSA, ResponsesBrain, compare_subjects, load_study
+from neurosim.study.brains import recorded
 
 N = 8
 RNG = np.random.default_rng(0)
@@ -136,12 +139,12 @@ REFUSED = {
     "a list of brains": (lambda out: compare_subjects(PICTURES, {"a": BRAIN}, [1], out=out), "brains by name asked"),
     "stimuli": (lambda out: compare_subjects(np.ones((8, 5, 6, 7)), {"a": BRAIN}, {"b": BRAIN}, out=out),
                 "^compare_subjects: shape .* does not say which dim is the channel"),
-    "three stimuli": (
-        lambda out: compare_subjects(PICTURES[:3], {"a": FEATURES[:3]}, {"b": BRAIN[:3]}, out=out),
-        "analyses.rsa needs 6 stimuli or more, to leave out some of them, found 3",
-    ),
     "an unknown option": (given(analyses={"a": {"kind": "rsa", "metrik": "cosine"}}), "Did you mean 'metric'"),
     "an unknown metric": (given(metric="euclidian"), "Did you mean 'euclidean'"),
+    "three stimuli": (
+        lambda out: compare_subjects(PICTURES[:3], {"a": FEATURES[:3]}, {"b": BRAIN[:3]}, out=out),
+        r"analyses.rsa: at least 6 stimuli are asked, found 3; resample = \['subject'\] takes 3 or more as fixed",
+    ),
     "an option of another kind": (given(metric={"a": 1}), "metric: a text asked"),
 }  # fmt: skip
 
@@ -153,3 +156,21 @@ def test_what_cannot_be_compared_is_one_line_and_leaves_nothing_behind(what, tmp
         make(tmp_path / "out")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_a_study_is_read_with_the_options_of_its_reader(tmp_path):
+    """A table of the trials that were run is an option that names a file, which is kept with the study."""
+    spikes = [
+        f"{IDS[k]},{trial},u{u},0.{k + 1}" for k in range(N) for trial in range(2) for u in range(4) if (k + u) % 3
+    ]
+    (tmp_path / "spikes.csv").write_text("\n".join(["stimulus,trial,unit,time", *spikes]))
+    run = [f"{name},{trial}" for name in IDS for trial in range(3)]
+    (tmp_path / "run.csv").write_text("\n".join(["stimulus,trial", *run]))
+    brain = {"kind": "responses", "path": tmp_path / "spikes.csv", "options": {"trials": str(tmp_path / "run.csv")}}
+    outcome = compare_subjects(PICTURES, {"model": FEATURES}, {"brain": brain}, out=tmp_path / "out", jobs=1)
+    assert outcome.scores["rsa:brain"].attrs["n_stimuli"] == N
+    row = ResponsesBrain(path="spikes.csv", options={"trials": "run.csv"})
+    assert recorded.read(row, "brain", tmp_path).sizes["trial"] == 3
+    assert row.named_paths() == {"options.trials": Path("run.csv")}
+    with pytest.raises(InputError, match="trialz"):
+        recorded.read(ResponsesBrain(path="spikes.csv", options={"trialz": "all"}), "brain", tmp_path)

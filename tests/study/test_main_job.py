@@ -89,6 +89,7 @@ def test_a_new_study_runs_both_ways_and_trains_nothing_that_a_store_has(demo, tm
     again = neurosim("new", "mine", cwd=tmp_path)
     assert again.returncode == 2
     assert "not empty" in again.stderr
+    assert "Next: cd 'my study'; python" in neurosim("new", "my study", cwd=tmp_path).stdout
 
 
 def test_doctor_and_unknown_studies(tmp_path):

@@ -197,3 +197,13 @@ def test_a_source_of_events_is_learned_in_steps_that_are_held_or_made(tmp_path, 
     assert np.array_equal(shown, held.test.values) and len(made.some("test", 2)) == 2
     if name == "shd":
         assert held.test.stimulus.values.tolist() == [f"shd_test_0000{k}" for k in range(3)]
+
+
+def test_steps_longer_than_all_recordings_are_refused():
+    """10 for 10 ms: every event would fall into the first step, and the others stay empty."""
+    last = recordings().times.max() * 1e-6
+    for made in (event_task, bin_events):
+        with pytest.raises(InputError, match=r"the first of 4 steps of time_step = 10 s holds all events, .* 10e-3"):
+            made(recordings(), EventBins(4, time_step=10))
+    assert bin_events(recordings(), EventBins(1, time_step=10)).sizes["time"] == 1
+    assert bin_events(recordings(), EventBins(2, time_step=float(last))).sum() > 0

@@ -20,10 +20,12 @@ from neurosim.biophysics.models import (
 )
 from neurosim.biophysics.resets import LeakyReset, after_spike, check_reset, reset_constants, while_free
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
+from neurosim.showing import tabled
 
 LONGEST = 1e5  # s: thresholds that keep a neuron's share over a whole training fall back in hours
 
 
+@tabled
 @dataclass(frozen=True)
 class AdaptiveLIFParameters:
     """Leaky integrate-and-fire neuron whose threshold rises with every spike (https://doi.org/10.1038/s41467-020-17236-y).

@@ -20,10 +20,12 @@ from neurosim.biophysics.models import (
     membrane_in_middle,
 )
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
+from neurosim.showing import tabled
 
 STEEPEST = 20.0
 
 
+@tabled
 @dataclass(frozen=True)
 class AdExParameters:
     """Adaptive exponential integrate-and-fire neuron (https://doi.org/10.1152/jn.00686.2005).

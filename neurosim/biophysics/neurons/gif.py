@@ -24,6 +24,7 @@ from neurosim.biophysics.models import (
 )
 from neurosim.biophysics.resets import while_free
 from neurosim.parameters import MEMBRANE, check_range
+from neurosim.showing import tabled
 
 STEEPEST = 50.0
 GIF_MEMORIES = (1, 2, 3, 4)
@@ -44,6 +45,7 @@ OWN = (
 )
 
 
+@tabled
 @dataclass(frozen=True)
 class GIFParameters:
     """Generalised integrate-and-fire neuron: memory of spikes and of the membrane, and escape noise.

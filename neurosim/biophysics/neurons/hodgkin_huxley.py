@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from neurosim.biophysics.formulas import Functions, Quantity
 from neurosim.biophysics.gates import check_channels, gated_neuron
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class HodgkinHuxleyParameters:
     """Hodgkin-Huxley neuron with the kinetics of Traub and Miles (https://doi.org/10.1007/s10827-007-0038-6).

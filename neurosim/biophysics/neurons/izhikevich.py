@@ -17,10 +17,12 @@ from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.integrators import midpoint
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers, jumped, received
 from neurosim.parameters import MEMBRANE, check_choice, check_range, check_threshold
+from neurosim.showing import tabled
 
 SQUARE, LINEAR, FREE = 4e4, 5e3, 140.0  # 0.04 /(mV ms), 5 /ms and 140 mV/ms of the paper, in 1/(V s), 1/s and V/s
 
 
+@tabled
 @dataclass(frozen=True)
 class IzhikevichParameters:
     """Neuron of Izhikevich with its four numbers, which make all patterns (https://doi.org/10.1109/TNN.2003.820440).

@@ -21,8 +21,10 @@ from neurosim.biophysics.models import (
 )
 from neurosim.biophysics.resets import LeakyReset, after_spike, check_reset, reset_constants, while_free
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class LIFParameters:
     """Leaky integrate-and-fire neuron in volts, with a refractory period (https://doi.org/10.1007/s00422-006-0068-6).

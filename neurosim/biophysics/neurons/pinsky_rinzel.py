@@ -13,11 +13,13 @@ from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.gates import distance, reset
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers
 from neurosim.parameters import MEMBRANE, check_range
+from neurosim.showing import tabled
 
 PER_MS, PER_MV = 1e3, 1e3
 CALCIUM_IN, CALCIUM_OUT = 0.39, 0.075  # per ms and V/s of calcium current: 0.13 per uA/cm2 at 3 uF/cm2; per ms
 
 
+@tabled
 @dataclass(frozen=True)
 class PinskyRinzelParameters:
     """Two-compartment pyramidal cell of Pinsky and Rinzel (https://doi.org/10.1007/BF00962717).

@@ -12,8 +12,10 @@ import numpy as np
 from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers, membrane_after_step, membrane_constants
 from neurosim.parameters import MEMBRANE, check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class PoissonParameters:
     """Poisson process whose rate is `rate` at rest and is multiplied by what moves its leaky membrane.

@@ -16,8 +16,10 @@ from neurosim.biophysics.integrators import midpoint
 from neurosim.biophysics.models import Constants, NeuronModel, Numbers, decay, held_while_refractory, jumped, received
 from neurosim.biophysics.resets import UpstrokeReset, after_spike, check_reset, reset_constants, while_free
 from neurosim.parameters import MEMBRANE, check_range, check_threshold
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class QuadraticIFParameters:
     """Quadratic integrate-and-fire neuron, the normal form of a saddle-node (https://doi.org/10.1137/0146017).

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from neurosim.biophysics.formulas import Functions, Quantity
 from neurosim.biophysics.gates import check_channels, gated_neuron
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class SquidAxonParameters:
     """Squid giant axon of Hodgkin and Huxley at 6.3 degrees (https://doi.org/10.1113/jphysiol.1952.sp004764).

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from neurosim.biophysics.formulas import Functions, Quantity
 from neurosim.biophysics.gates import check_channels, gated_neuron
+from neurosim.showing import tabled
 
 FASTER = 5.0  # the factor phi of the rates of h and n
 
 
+@tabled
 @dataclass(frozen=True)
 class WangBuzsakiParameters:
     """Fast-spiking interneuron of Wang and Buzsaki (https://doi.org/10.1523/JNEUROSCI.16-20-06402.1996).

@@ -10,8 +10,10 @@ from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.plasticity.pair_stdp import check_bounds
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class ClopathParameters:
     """Weights shrink by spikes onto a membrane that was depolarised, and grow while a membrane is so again and again.

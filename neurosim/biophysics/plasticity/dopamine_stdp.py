@@ -9,8 +9,10 @@ from neurosim.biophysics.models import Constants, Numbers, decay, mean_over_step
 from neurosim.biophysics.plasticity.pair_stdp import check_bounds, post_spike, post_step, pre_spike, pre_step
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class DopamineSTDPParameters:
     """Pairs of spikes leave a trace of eligibility, which changes the weight while a modulator is there.

@@ -10,8 +10,10 @@ from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.plasticity.pair_stdp import check_bounds, post_spike, post_step, pre_spike, pre_step
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class InhibitorySTDPParameters:
     """Weights grow where source and target fire together in whatever order, and shrink by every spike of the source.

@@ -10,9 +10,11 @@ from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_choice, check_range
 from neurosim.refusals import InputError
+from neurosim.showing import tabled
 from neurosim.units import plain_field
 
 
+@tabled
 @dataclass(frozen=True)
 class PairSTDPParameters:
     """Weights grow where the source fires before the target and shrink where it fires after it.

@@ -9,8 +9,10 @@ from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.plasticity.pair_stdp import check_bounds
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class SynapticScalingParameters:
     """Weights are multiplied, all those onto a neuron alike, while it fires below its rate, and divided while above.

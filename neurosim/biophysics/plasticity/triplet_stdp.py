@@ -10,11 +10,13 @@ from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.plasticity.pair_stdp import check_bounds
 from neurosim.biophysics.rules import PlasticityModel
 from neurosim.parameters import check_choice, check_range
+from neurosim.showing import tabled
 
 TAUS = ("tau_plus", "tau_minus", "tau_x", "tau_y")
 SHARES = ("a2_plus", "a2_minus", "a3_plus", "a3_minus")
 
 
+@tabled
 @dataclass(frozen=True)
 class TripletSTDPParameters:
     """Weights change by pairs and triplets of spikes, with two traces of the source and two of the target.

@@ -8,10 +8,12 @@ from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import Constants, Numbers
 from neurosim.biophysics.rules import ReleaseModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 FACTOR, MODULUS = 48271.0, 2147483647.0  # the minimal standard generator, exact in float64
 
 
+@tabled
 @dataclass(frozen=True)
 class FailingParameters:
     """Synapses each of which lets a spike through with a probability of its own draw.

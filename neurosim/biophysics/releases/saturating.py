@@ -8,8 +8,10 @@ from neurosim.biophysics.formulas import Functions, Quantities, Quantity, State
 from neurosim.biophysics.models import Constants, Numbers, decay
 from neurosim.biophysics.rules import ReleaseModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class SaturatingParameters:
     """Receptors of which a spike opens a share of those still closed, as slow NMDA receptors do.

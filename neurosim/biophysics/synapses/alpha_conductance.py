@@ -8,8 +8,10 @@ from neurosim.biophysics import time_courses
 from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, SynapseModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class AlphaConductanceParameters:
     """Synapses whose spikes bring a conductance ``weight t/tau exp(1 - t/tau)``, which peaks at their weight (S).

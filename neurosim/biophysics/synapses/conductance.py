@@ -8,8 +8,10 @@ from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, SynapseModel, decay, mean_over_step
 from neurosim.parameters import check_range
 from neurosim.refusals import InputError
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class ConductanceParameters:
     """Synapses whose spikes add their weight (S) to an excitatory or, when negative, an inhibitory conductance.

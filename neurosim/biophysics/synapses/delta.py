@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import SynapseModel
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class DeltaParameters:
     """Synapses whose spikes move the membrane at once: by their weight (V), or as the input of a discrete step (1).

@@ -9,8 +9,10 @@ from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, SynapseModel
 from neurosim.parameters import check_range
 from neurosim.refusals import InputError
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class DoubleExponentialParameters:
     """Synapses whose current rises with `tau_rise`, falls with `tau_decay` and peaks at their weight (A) after a spike.

@@ -9,8 +9,10 @@ from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, SynapseModel
 from neurosim.biophysics.synapses.double_exponential import check_rise
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class DoubleExponentialConductanceParameters:
     """Synapses whose spikes bring a conductance of two time constants, which peaks at their weight (S).

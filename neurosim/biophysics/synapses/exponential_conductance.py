@@ -8,8 +8,10 @@ from neurosim.biophysics import time_courses
 from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, SynapseModel
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class ExponentialConductanceParameters:
     """Synapses whose spikes add their weight (S) to a conductance that decays, ``I = g (e_rev - v)``.

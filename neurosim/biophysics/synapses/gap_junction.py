@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import SynapseModel
+from neurosim.showing import tabled
 
 
+@tabled
 @dataclass(frozen=True)
 class GapJunctionParameters:
     """Electrical synapses, ``I = weight (v_source - v)``, at all times; weights are conductances (S), 0 or more.

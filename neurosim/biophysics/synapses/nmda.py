@@ -10,11 +10,13 @@ from neurosim.biophysics.formulas import Brought, Functions, Quantities, State
 from neurosim.biophysics.models import Constants, Numbers, SynapseModel
 from neurosim.biophysics.synapses.double_exponential import check_rise
 from neurosim.parameters import check_range
+from neurosim.showing import tabled
 
 BLOCK_CONCENTRATION = 3.57  # mM
 BLOCK_SLOPE = 62.0  # 1/V
 
 
+@tabled
 @dataclass(frozen=True)
 class NMDAParameters:
     """Synapses with a slow conductance that a depolarised membrane frees of magnesium.

@@ -23,6 +23,8 @@ from neurosim.study.kinds import BRAINS, AnalysisKind, Citation, TableOfNumbers,
 from neurosim.study.results import Results
 from neurosim.study.tables import StudyError, one_of
 
+FEWEST_OF_AN_RDM = 3
+
 
 class OfRDMs(Asked):
     """An analysis that compares RDMs of layers and brains: `metric` of RDMs, `method` between them, inference."""
@@ -57,10 +59,11 @@ def check(row: Any, place: str, study: StudyLike) -> None:
 
 
 def check_stimuli(row: OfRDMs, place: str, stimuli: xr.DataArray) -> None:
-    """Refuse fewer stimuli than can be left out one after another."""
-    n, least = stimuli.sizes["stimulus"], inference.MIN_STIMULI
-    if "stimulus" in row.resample and n < least:
-        raise StudyError(f"{place} needs {least} stimuli or more, to leave out some of them, found {n}; show more.")
+    """Refuse fewer stimuli than are resampled, or than an RDM has."""
+    n, least = stimuli.sizes["stimulus"], inference.MIN_STIMULI if "stimulus" in row.resample else FEWEST_OF_AN_RDM
+    if n < least:
+        cure = "; resample = ['subject'] takes 3 or more as fixed" if "stimulus" in row.resample else ""
+        raise StudyError(f"{place}: at least {least} stimuli are asked, found {n}{cure}.")
 
 
 def plan(row: RSA, name: str, made: PlanLike) -> list[Step]:

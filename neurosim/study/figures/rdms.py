@@ -44,7 +44,7 @@ def draw(job: Job) -> Drawn:
     for i, (ax, (name, rdm)) in enumerate(zip(axes, panels, strict=False)):
         labels = None if category is None else category.sel(stimulus=rdm["stimulus"].values).values
         shown = rdm if labels is None else rdm.assign_coords(category=("stimulus", labels))
-        geometry.plot_rdm(shown, ax, title=name, named=i % n_columns == 0)
+        geometry.plot_rdm(shown, ax, title=name, named=i % n_columns == 0, colorbar=False)
         ax.set_title(name, fontsize=5.5, fontweight="normal")
     figure.colorbar(axes[0].images[0], ax=axes.tolist(), aspect=50, label="percentile / 100")
     for ax in axes[len(panels) :]:
