@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.stepwise import is_stepwise
 from neurosim.schema import InputError
 
@@ -259,16 +260,18 @@ def _channel_counts(module: nn.Module) -> list[int]:
 
 
 def step_of_both(shown: object, network: nn.Module, who: str) -> float | None:
-    """Return the time step of a network, s, or that of what it is shown; None where neither says one.
+    """Return the length of a step of what a network is shown, s, or else that of the network; None where neither says.
 
     Raises
     ------
-    InputError : both do, and they differ: the neurons would live through another time than the stimuli take.
+    InputError : both do, they differ, and spiking neurons have time constants in s: they would live through another
+        time than the stimuli take.
     """
-    steps = [float(s) for s in (getattr(network, "time_step", None), shown) if isinstance(s, SupportsFloat)]
-    if len(steps) == 2 and not math.isclose(*steps, rel_tol=1e-6):
+    steps = [float(s) for s in (shown, getattr(network, "time_step", None)) if isinstance(s, SupportsFloat)]
+    in_seconds = any(isinstance(module, SpikingLayer) for module in network.modules())
+    if in_seconds and len(steps) == 2 and not math.isclose(*steps, rel_tol=1e-6):
         raise InputError(
-            f"{who}: a step of the network lasts {steps[0]:g} s and one of the stimuli {steps[1]:g} s; make the "
-            f"neurons of dt={steps[1]:g}, or the stimuli in steps of {steps[0]:g} s."
+            f"{who}: a step of the network lasts {steps[1]:g} s and one of the stimuli {steps[0]:g} s; make the "
+            f"neurons of dt={steps[0]:g}, or the stimuli in steps of {steps[1]:g} s."
         )
     return steps[0] if steps else None
