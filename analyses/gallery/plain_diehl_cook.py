@@ -12,7 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from classics.diehl_cook import CLASSIC, accuracy, pictures  # noqa: E402
+from classics.diehl_cook import CLASSIC, accuracy, pictures
 
 EXCITATORY = """
 dv/dt = (-65*mV - v + ge*(0*mV - v) + gi*(-100*mV - v)) / (100*ms) : volt (unless refractory)
@@ -27,7 +27,6 @@ dge/dt = -ge/(1*ms) : 1
 """
 PLASTIC = """
 w : 1
-learns : 1 (shared)
 dx/dt = -x/(20*ms) : 1 (event-driven)
 dy/dt = -y/(20*ms) : 1 (event-driven)
 dz/dt = -z/(40*ms) : 1 (event-driven)
@@ -58,8 +57,8 @@ def main(seed: int) -> tuple[float, float, float, float]:
         source,
         cells,
         PLASTIC,
-        on_pre="ge_post += w; w = clip(w - learns*1e-4*y, 0, 1); x = 1",
-        on_post="w = clip(w + learns*0.01*x*z, 0, 1); y = 1; z = 1",
+        on_pre="ge_post += w; w = clip(w - learns_post*1e-4*y, 0, 1); x = 1",
+        on_post="w = clip(w + learns_post*0.01*x*z, 0, 1); y = 1; z = 1",
     )
     plastic.connect()
     plastic.w = 0.3 * (np.random.default_rng(seed).random(784 * n) + 0.01)
@@ -72,7 +71,7 @@ def main(seed: int) -> tuple[float, float, float, float]:
 
     def answers(brightness: np.ndarray, learns: float) -> np.ndarray:
         """Show pictures one after another, and return the spikes (picture, neuron)."""
-        cells.learns = plastic.learns = learns
+        cells.learns = learns
         cells.v, others.v = -65 * b2.mV, -60 * b2.mV
         found, before = [], np.array(counter.count)
         for picture in brightness:

@@ -27,6 +27,7 @@ from neurosim.similarity.inference_in_places import in_every_place, lead_of
 from neurosim.similarity.inference_options import (
     AT_5_PERCENT,
     FACTORS,
+    MIN_STIMULI,
     Fitting,
     Resampling,
     Significance,
@@ -51,7 +52,6 @@ from neurosim.similarity.zero import why_zero_means_nothing
 
 log = logging.getLogger(__name__)
 
-MIN_STIMULI = 6
 MAX_PAIRED, MAX_PAIRED_FITTED = 50, 12
 
 

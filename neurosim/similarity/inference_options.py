@@ -16,6 +16,7 @@ FACTORS = ("subject", "stimulus")
 ESTIMATES = ("jackknife", "bootstrap")
 CORRECTIONS = ("holm", "fdr")
 MIN_SAMPLES = 20
+MIN_STIMULI = 6
 MIN_GROUPS = 4
 
 

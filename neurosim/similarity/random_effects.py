@@ -12,7 +12,7 @@ from neurosim.rdm_arrays import seen_stimuli
 from neurosim.refusals import asked_by, check_alpha
 from neurosim.schema import InputError, check_rdm
 from neurosim.similarity.comparison import rdm_vectors
-from neurosim.similarity.inference import MIN_STIMULI
+from neurosim.similarity.inference_options import MIN_STIMULI
 from neurosim.similarity.method import Method, inference_method
 from neurosim.similarity.resampling import Comparison, jackknife_variance
 from neurosim.similarity.zero import why_zero_means_nothing

@@ -17,8 +17,7 @@ from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
 from neurosim.similarity.incomplete import check_subjects, has_missing
-from neurosim.similarity.inference import MIN_STIMULI
-from neurosim.similarity.inference_options import as_resampling
+from neurosim.similarity.inference_options import MIN_STIMULI, as_resampling
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.mixtures import SINGULAR, Design, HeldOut, Mixtures

@@ -11,7 +11,7 @@ from pydantic import Field
 from neurosim import storage
 from neurosim.runtime import seed_of
 from neurosim.similarity import inference
-from neurosim.similarity.inference_options import Resampling, Significance
+from neurosim.similarity.inference_options import MIN_STIMULI, Resampling, Significance
 from neurosim.similarity.method import METHODS
 from neurosim.similarity.metric import METRICS
 from neurosim.study.analyses.asked import Asked, brains_of, check_asked, counted, subjects_of, which_of
@@ -60,7 +60,7 @@ def check(row: Any, place: str, study: StudyLike) -> None:
 
 def check_stimuli(row: OfRDMs, place: str, stimuli: xr.DataArray) -> None:
     """Refuse fewer stimuli than are resampled, or than an RDM has."""
-    n, least = stimuli.sizes["stimulus"], inference.MIN_STIMULI if "stimulus" in row.resample else FEWEST_OF_AN_RDM
+    n, least = stimuli.sizes["stimulus"], MIN_STIMULI if "stimulus" in row.resample else FEWEST_OF_AN_RDM
     if n < least:
         cure = "; resample = ['subject'] takes 3 or more as fixed" if "stimulus" in row.resample else ""
         raise StudyError(f"{place}: at least {least} stimuli are asked, found {n}{cure}.")
