@@ -103,32 +103,19 @@ def truths():
     return {m: np.mean([float(compare_rdms(*rdms, method=m).mean()) for rdms in many]) for m in ("corr", "cosine")}
 
 
-def chance_of_so_few(truth, n, world, method, **options):
-    """How often `n` intervals that cover the truth in 93 of 100 experiments would cover it as seldom as these do."""
-    inside = 0
-    for seed in range(n):
-        low, high = infer(*experiment(seed, *world), method=method, rng=seed, **options).interval.values[0]
-        inside += low <= truth <= high
-    print(method, world, options, inside / n)  # noqa: T201
-    return stats.binomtest(inside, n, 0.93, alternative="less").pvalue
-
-
 @pytest.mark.parametrize(
-    ("method", "estimate", "world"),
-    [("corr", "jackknife", (12, 24)), ("cosine", "jackknife", (12, 40)), ("corr", "bootstrap", (12, 40))],
+    ("method", "estimate"), [("corr", "jackknife"), ("cosine", "jackknife"), ("corr", "bootstrap")]
 )
-def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, estimate, world, truths):
-    """Asked are 93 of 100: intervals that cover as many fail at 7 of 10,000 choices of the seeds, whatever the world.
-
-    Of intervals that cover 85 of 100, 4 in 1000 choices pass; of those that cover 80, none in 10^6.
-    """
-    resample = Resampling(estimate=estimate, n_samples=100)
-    assert chance_of_so_few(truths[method], 500, world, method, resample=resample) > 1e-3
-
-
-def test_intervals_that_take_the_stimuli_for_fixed_do_not_cover_that_score(truths):
-    """The mistake that the test above is for: of two samples one is forgotten, and half of the intervals cover it."""
-    assert chance_of_so_few(truths["corr"], 100, (12, 24), "corr", resample="subject") < 1e-9
+def test_intervals_cover_the_score_with_very_many_subjects_and_stimuli(method, estimate, truths):
+    inside = 0
+    for seed in range(300):
+        result = infer(
+            *experiment(seed, 12, 40), method=method, resample=Resampling(estimate=estimate, n_samples=100), rng=seed
+        )
+        low, high = result.interval.values[0]
+        inside += low <= truths[method] <= high
+    print(method, estimate, inside / 300)  # noqa: T201
+    assert inside / 300 >= 0.93
 
 
 def trains_of_equal_rate(seed):
