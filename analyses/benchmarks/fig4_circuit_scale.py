@@ -36,7 +36,8 @@ SIZES: tuple[Size, ...] = (  # network, neurons, synapses of each, s
 OURS = ("ours torch", "ours brian2", "ours cython", "ours cpp_standalone")
 BY_HAND = {"hand numpy": "ours brian2", "hand cython": "ours cython", "hand cpp_standalone": "ours cpp_standalone"}
 ALIKE = {"currents": 0.03, "conductances": 0.1}
-QUICKEST = ("hand cython", "ours cython", "ours torch")  # where there are MANY synapses; NEST would take 40 GB
+QUICKEST = ("hand cython", "ours cython", "ours torch")  # where there are MANY synapses
+NEST_UP_TO = 40_000  # neurons: it draws a number for every pair, and takes 400 bytes a synapse
 
 
 def measured(python: str, case: str, size: Size) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def cases_of(size: Size, nest: str | None) -> list[tuple[str, str]]:
     """Return what is run at a size, and the Python that runs it."""
     network, neurons, synapses, _ = size
     cases = [*(case for pair in BY_HAND.items() for case in pair), "ours torch"]
-    cases += ["nest"] if nest and network == "currents" else []
+    cases += ["nest"] if nest and network == "currents" and neurons <= NEST_UP_TO else []
     chosen = [case for case in cases if case in QUICKEST or neurons * synapses < MANY]
     return [(case, nest if nest and case == "nest" else sys.executable) for case in chosen]
 

@@ -164,7 +164,7 @@ def conductances_by_hand(b2: Any, n: int, k: int, wires: list[Projection]) -> tu
 
 
 def in_nest(n: int, k: int) -> Callable[[float], int]:
-    """Return the network of currents in NEST, on one thread; every neuron receives as many synapses as others."""
+    """Return the network of currents in NEST, on one thread; every pair has a synapse by the same chance as in ours."""
     import nest
 
     nest.set_verbosity("M_ERROR")
@@ -178,7 +178,7 @@ def in_nest(n: int, k: int) -> Callable[[float], int]:
     n_exc = 4 * n // 5
     for sources, weight in ((cells[:n_exc], 16.2), (cells[n_exc:], -90.0)):
         nest.Connect(
-            sources, cells, {"rule": "fixed_indegree", "indegree": round(k * len(sources) / n)},
+            sources, cells, {"rule": "pairwise_bernoulli", "p": k / n},
             {"weight": weight * REFERENCE / k, "delay": DT * 1e3},
         )  # fmt: skip
     spikes = nest.Create("spike_recorder")

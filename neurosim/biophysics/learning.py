@@ -76,9 +76,9 @@ def learn(
     circuit : with projections that have ``plasticity``.
     stimuli : as :func:`simulate` takes them; shown in their order.
     gap : silence after each stimulus, s, a multiple of ``circuit.step``; noise, background and currents rest too.
-    totals : of plastic projections, "source->target": the sum, in the units of the weights, to which those onto each
-        target neuron are scaled before each stimulus (https://doi.org/10.3389/fncom.2015.00099), none beyond the
-        bounds of its rule.
+    totals : of plastic projections, by the names that ``weights`` of what is returned have ("source->target"): the
+        sum, in the units of the weights, to which those onto each target neuron are scaled before each stimulus
+        (https://doi.org/10.3389/fncom.2015.00099), none beyond the bounds of its rule.
     modulator : third factor (stimulus, time) every ``circuit.step``, such as dopamine, 1/s; 0 in the gaps. Asked for
         where a rule reads it.
     record : variables of neurons, receptors and synapses that are recorded too, as ``Monitors(record=...)`` names them;

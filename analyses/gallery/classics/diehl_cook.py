@@ -149,7 +149,8 @@ def compute(
             )
         )
     found = xr.concat(parts, "seed")
-    return found.assign(weight=found["weight"].isel(seed=0))
+    found = found.assign(weight=found["weight"].isel(seed=0)).assign_coords(digit=list(digits))
+    return found.assign_attrs(n_test=len(new))
 
 
 def numbers(found: xr.Dataset) -> dict[str, float]:
@@ -169,9 +170,14 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     side, count = round(found.sizes["pixel"] ** 0.5), round(found.sizes["neuron"] ** 0.5)
     fields = found["weight"].values.T[: count**2].reshape(count, count, side, side)
     left.imshow(fields.transpose(0, 2, 1, 3).reshape(count * side, -1), cmap="magma")
-    left.set(xticks=[], yticks=[], title="weights of some neurons")
-    right.plot(100 * found["accuracy"], "o", color=PALETTE[0])
-    right.set(xlabel="seed", ylabel="accuracy (%)", ylim=(0, 100), xticks=range(found.sizes["seed"]))
+    left.set(xticks=[], yticks=[], title=f"weights onto {count**2} of the neurons")
+    left.spines[:].set_visible(False)
+    place = np.arange(found.sizes["seed"])
+    right.plot(place, 100 * found["accuracy"], "o", color=PALETTE[0])
+    right.axhline(100 / len(found["digit"]), color="0.6", lw=0.9, ls="--")
+    right.text(place[-1] + 0.4, 100 / len(found["digit"]) + 1, "chance", fontsize=6, color="0.4", ha="right")
+    right.set(xlabel="seed", ylabel="accuracy (%)", ylim=(0, 100), xticks=place, xticklabels=place + 1)
+    right.set(xlim=(-0.5, place[-1] + 0.5), title=f"{found.attrs['n_test']} new pictures a seed")
 
 
 WHERE = "2015, equations, as a plain Brian2 script: plain_diehl_cook.py, 3 seeds"
