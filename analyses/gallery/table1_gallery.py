@@ -25,9 +25,10 @@ HEADS = ("what", "theirs", "ours", "standard error", "tolerance", "where theirs 
 def compute(classic: Classic) -> dict[str, Any]:
     """Run a classic, leave its results, and return with what and how long it was run."""
     found, minutes = timed(classic)
+    made = runtime.provenance()  # before the files of results change the checkout
     storage.write_dataset(CARDS / f"{classic.name}.nc", found)
     options = {k: list(v) if isinstance(v, tuple) else v for k, v in classic.full.items()}
-    return {"options": options, "minutes": round(minutes, 2), "made": runtime.provenance()}
+    return {"options": options, "minutes": round(minutes, 2), "made": made}
 
 
 def told(classic: Classic) -> list[dict[str, Any]]:

@@ -185,12 +185,17 @@ CLASSIC = Classic(
     "diehl_cook",
     "Diehl and Cook 2015, digits without a teacher",
     ("Diehl PU, Cook M (2015) Front Comput Neurosci 9:99, https://doi.org/10.3389/fncom.2015.00099",),
-    "WHAT",
+    "100 excitatory neurons, each with its inhibitory one, see digits 0 to 4 of MNIST in steps of 0.5 ms: 250 pictures "
+    "once, each for 0.35 s with 0.15 s of rest, weights onto a neuron scaled to one sum before each; then, with "
+    "weights and thresholds as they are, the same pictures, which give neurons their digits, and 200 new ones. Theirs "
+    "is the same network on the same pictures, written from the equations as a plain Brian2 script with other spikes. "
+    "The paper's 100 neurons name 82.9 % of all ten digits after three passes of 60,000 pictures, 700 times what these "
+    "saw. Ours shows no picture again at a higher rate, and inputs have no delays.",
     compute,
     numbers,
     draw,
     {
-        "largest error of a sum of weights": Claim(0.0, "of the sum", "section 2.2", 1e-9),
+        "largest error of a sum of weights": Claim(0.0, "of the sum", "scaled before a picture", 1e-9, small=0.02),
     },
     full={
         "digits": (0, 1, 2, 3, 4), "training": 50, "test": 40, "n": 100, "split": ("train", "test"),
