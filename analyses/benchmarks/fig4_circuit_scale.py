@@ -22,7 +22,7 @@ from pairs import cpu_name
 from scale_circuits import MANY
 
 from neurosim import storage
-from neurosim.plots.canvas import figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, figure_bytes, house_style, new_figure
 from neurosim.runtime import provenance, track
 
 Size: TypeAlias = tuple[str, int, int, float]
@@ -88,7 +88,7 @@ def compute(size: Size, nest: str | None) -> list[dict[str, Any]]:
 
 def draw(rows: list[dict[str, Any]]) -> Figure:
     """Draw a column a size: processor seconds a simulated second, and those of our engines over those by hand."""
-    figure = new_figure()
+    figure = new_figure(PAGE, 4.2)
     sizes = list(dict.fromkeys((row["network"], row["neurons"], row["synapses"]) for row in rows))
     panels = figure.subplots(2, len(sizes), squeeze=False, sharey="row", height_ratios=(8, 3))
     for (lasting, ratios), size in zip(panels.T, sizes, strict=True):
@@ -98,14 +98,20 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             lasting.barh(case, row["run"], color=color)
             lasting.plot([row["run_least"], row["run_most"]], [case, case], color="black", linewidth=1)
         network, neurons, synapses = size
-        lasting.set(title=f"{network}\n{neurons:,} neurons\n{synapses:,} synapses", xlabel="processor s\na simulated s")
+        lasting.set_title(f"{network}\n{neurons:,} neurons\n{synapses:,} synapses", fontsize=6)
+        lasting.set_xlabel("processor s\na simulated s", fontsize=6)
         for theirs, ours in BY_HAND.items():
             if theirs in own:
                 ratios.plot(own[ours]["run"] / own[theirs]["run"], theirs.split()[1], "o", color="C0")
         ratios.axvline(1.0, color="black", linewidth=1)
-        ratios.annotate("parity", (1.0, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom")
-        ratios.set(xlim=(0, None), xlabel="ours / by hand")
+        ratios.set_xlim(0, 1.6)
+        ratios.set_xlabel("ours / by hand", fontsize=6)
         ratios.margins(y=0.3)
+    panels[1, 0].annotate(
+        "parity", (1.0, 1.0), xycoords=("data", "axes fraction"), fontsize=6, ha="center", va="bottom"
+    )
+    for ax in panels.ravel():
+        ax.tick_params(labelsize=6)
     panels[0, 0].invert_yaxis()
     panels[1, 0].invert_yaxis()
     return figure

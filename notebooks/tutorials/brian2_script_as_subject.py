@@ -157,9 +157,9 @@ for ax, (name, rdm) in zip(axes, models.items()):
 # %% [markdown]
 # ## Against a brain
 # The recording is synthetic, tuned to oriented edges in eight subjects, so that the tutorial runs anywhere; with your own,
-# `ns.load_responses("my_session.nwb")` stands in its place. `infer` asks how well each model predicts the geometry of new
-# subjects and new stimuli. Lines are 95 % intervals, the grey band is what the best possible model reaches, dots are above 0
-# after correction.
+# `ns.load_responses("my_session.nwb", options={"by": "image"})` stands in its place, where `image` is the column of the trials
+# that says what was shown. `infer` asks how well each model predicts the geometry of new subjects and new stimuli. Lines are
+# 95 % intervals, the grey band is what the best possible model reaches, dots are above 0 after correction.
 
 # %%
 brain = ns.recordings.synthetic_brain(

@@ -124,7 +124,7 @@ def spikes(one, shown):
 
 
 def at_the_rate_of(trained, climbed, shown, gains=(0.5, 0.7)):
-    """The circuit with the gain at which it sends about as many spikes as the trained one."""
+    """The circuit with the gain at which it sends about as many spikes as the trained one; other data need other gains."""
     wanted = float(spikes(trained, shown).sum())
     tried = [climbed.adjusted(layer, gain) for gain in gains]
     shares = [float(spikes(one, shown).sum()) / wanted for one in tried]

@@ -38,7 +38,7 @@ class Launch:
     ----------
     prefix : command in front of each worker, such as "srun -n1 -c2" or "ssh node2"; none starts them on this machine.
         One that ends in "worker" is taken whole, as of containers with a Python of their own.
-    dask : address of a dask scheduler, "tcp://host:8786".
+    dask : address of a dask scheduler, ``"tcp://host:8786"``.
     device : "cpu", "cuda", or "auto" for a GPU where there is one.
 
     Raises
