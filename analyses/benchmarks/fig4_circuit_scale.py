@@ -35,6 +35,7 @@ SIZES: tuple[Size, ...] = (  # network, neurons, synapses of each, s
 )
 OURS = ("ours torch", "ours brian2", "ours cython", "ours cpp_standalone")
 BY_HAND = {"hand numpy": "ours brian2", "hand cython": "ours cython", "hand cpp_standalone": "ours cpp_standalone"}
+NAMES = {"ours brian2": "ours numpy", "ours torch": "ours torch", "nest": "NEST"}
 ALIKE = {"currents": 0.03, "conductances": 0.1}
 QUICKEST = ("hand cython", "ours cython", "ours torch")  # where there are MANY synapses
 NEST_UP_TO = 40_000  # neurons: it draws a number for every pair, and takes 400 bytes a synapse
@@ -95,14 +96,20 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         own = {r["case"]: r for r in rows if (r["network"], r["neurons"], r["synapses"]) == size}
         for case, row in own.items():
             color = {"hand": "C1", "nest": "C2"}.get(case.split()[0], "C0")
-            lasting.barh(case, row["run"], color=color)
-            lasting.plot([row["run_least"], row["run_most"]], [case, case], color="black", linewidth=1)
+            name = NAMES.get(case, case).replace("cpp_standalone", "C++")
+            lasting.barh(name, row["run"], color=color)
+            lasting.plot([row["run_least"], row["run_most"]], [name, name], color="black", linewidth=1)
         network, neurons, synapses = size
         lasting.set_title(f"{network}\n{neurons:,} neurons\n{synapses:,} synapses", fontsize=6)
         lasting.set_xlabel("processor s\na simulated s", fontsize=6)
         for theirs, ours in BY_HAND.items():
             if theirs in own:
-                ratios.plot(own[ours]["run"] / own[theirs]["run"], theirs.split()[1], "o", color="C0")
+                ratios.plot(
+                    own[ours]["run"] / own[theirs]["run"],
+                    theirs.split()[1].replace("cpp_standalone", "C++"),
+                    "o",
+                    color="C0",
+                )
         ratios.axvline(1.0, color="black", linewidth=1)
         ratios.set_xlim(0, 1.6)
         ratios.set_xlabel("ours / by hand", fontsize=6)
