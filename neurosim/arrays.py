@@ -6,6 +6,7 @@ What cannot be represented is refused here by name; nothing is imported to recog
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,13 +43,13 @@ def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarra
 
 
 def refuse_path(values: object, who: str, reader: str, asked: str = "an array") -> None:
-    """Raise :class:`SchemaError` for the path of a file, or another text, where what it holds is asked.
+    """Raise :class:`SchemaError` for the path of a file where what it holds is asked, such as a text with "." or "/".
 
     >>> refuse_path("x.npy", "here", "load_responses")
     Traceback (most recent call last):
     neurosim.schema.SchemaError: here: an array asked, found the text 'x.npy'; of a file: ns.load_responses('x.npy').
     """
-    if isinstance(values, str | os.PathLike):
+    if isinstance(values, os.PathLike) or (isinstance(values, str) and re.search(r"[./\\]", values)):
         text = os.fspath(values)
         what = "text" if isinstance(values, str) else "path"
         raise SchemaError(f"{who}: {asked} asked, found the {what} {text!r}; of a file: ns.{reader}({text!r}).")

@@ -73,7 +73,7 @@ def test_an_installed_package_that_fails_is_named_in_one_line(tmp_path):
     installed(tmp_path, "broken_kinds", "1 / 0")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from neurosim.registry import plugins; plugins()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "broken_kinds: its kinds of things cannot be used" in done.stderr.splitlines()[-1]
+    assert "broken_kinds: its kinds of things cannot be used" in done.stderr.splitlines()[-1], done.stderr
 
 
 def test_a_package_that_fails_is_no_problem_of_the_study(tmp_path):

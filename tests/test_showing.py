@@ -91,13 +91,14 @@ def examples():
         "Biological": ns.biophysics.Biological(
             one,
             one,
+            "climbed",
             xr.Dataset(
                 {
                     **{k: ("stage", [0.5]) for k in ("accuracy", "share_kept", "share_error", "seconds")},
                     **{k: (("stage", "layer"), [[0.5]]) for k in ("rate_ratio", "correlation")},
                 },
                 {"stage": ["climbed"], "layer": ["cells"]},
-                {"accuracy_network": 0.9, "n_held": 20, "n_learnt": 80},
+                {"accuracy_network": 0.9, "n_reported": 20, "n_chosen": 20, "n_learnt": 80},
             ),
             None,
         ),

@@ -47,13 +47,11 @@ def check_columns(columns: Sequence[str], align_to: object, by: object, who: str
         if isinstance(asked, str) and asked in columns:
             continue
         fitting = [c for c in columns if (c in TIMES) == (option == "align_to")]
-        near = (
-            difflib.get_close_matches(
-                str(asked), fitting if option == "by" else [c for c in columns if c != by], n=1, cutoff=0.5
-            )
-            or fitting
-        )
+        others = fitting if option == "by" else [c for c in columns if c != by]
+        meant = difflib.get_close_matches(str(asked), others, n=1, cutoff=0.75)
+        near = meant or difflib.get_close_matches(str(asked), others, n=1, cutoff=0.5) or fitting
         hint = f"{what}: {example.format(option, near[0])}" if near else f"None says {what.lower()}; add it"
+        hint = f"Did you mean {meant[0]!r}? {hint}" if meant else hint
         raise InputError(f"{who}: no column {shown(asked)} of events. Columns: {', '.join(columns)}. {hint}.")
 
 

@@ -74,7 +74,7 @@ from neurosim.biophysics.ladder import RUNGS, Ladder, climb
 from neurosim.biophysics.models import NEURONS, SYNAPSES, NeuronModel, SynapseModel
 from neurosim.biophysics.named_circuits import NamedCircuit
 from neurosim.biophysics.populations import Population
-from neurosim.biophysics.projections import Projection
+from neurosim.biophysics.projections import Projection, names_of
 from neurosim.biophysics.retuning import RetuningOptions, retune
 from neurosim.biophysics.rules import PLASTICITY, RELEASES, PlasticityModel, ReleaseModel
 from neurosim.biophysics.simulation import Execution, Monitors, choose_category, simulate
@@ -283,6 +283,7 @@ OPTIONS = {
     ("learn", "gap"): 2e-3,
     ("learn", "modulator"): (SHOWN, "which no plasticity"),
     ("learn", "record"): ["n.v"],
+    ("learn", "totals"): {names_of(LEARNING.projections)[0]: 1e-3},
     ("learn", "record_every"): 2e-3,
     ("predict_spikes", "rng"): ("no seed", "rng"),
     ("calibrate", "match"): "rates",

@@ -77,7 +77,7 @@ def test_what_was_learned_and_recorded_is_compared_with_its_labels():
     learned = [ns.biophysics.Learned(circuit(), x, {"w": x}) for x in (answers, answers.copy(), renamed)]
     assert learned[0] == learned[1] != learned[2] and len(set(learned)) == 2
     report = xr.Dataset({"accuracy": ("stage", [0.8, 0.9])})
-    made = [ns.biophysics.Biological(circuit(), circuit(), report * k, None) for k in (1, 1, 2)]
+    made = [ns.biophysics.Biological(circuit(), circuit(), "climbed", report * k, None) for k in (1, 1, 2)]
     assert made[0] == made[1] != made[2] and len(set(made)) == 2
 
 
