@@ -23,6 +23,7 @@ from neurosim.biophysics.watching import variables
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed, progress_bar
 from neurosim.schema import step_of
+from neurosim.units import plain
 
 LONGEST = 1e5  # s
 
@@ -161,11 +162,14 @@ def _totals(circuit: Circuit, totals: Mapping[str, float]) -> dict[int, float]:
     """Return the sums to which weights onto each target are scaled, by the index of their projection."""
     names = names_of(circuit.projections)
     known = {names[i]: i for i, q in enumerate(circuit.projections) if q.plasticity is not None}
+    if not isinstance(totals, Mapping):
+        raise InputError(f"learn: totals by projection asked, as {{{next(iter(known))!r}: sum}}, found {totals!r}.")
     found = {}
     for name, total in totals.items():
         if name not in known:
             raise InputError(f"learn: totals of {name!r}, which is no plastic projection. Known: {', '.join(known)}.")
-        found[known[name]] = one_of("learn", f"totals of {name!r}", total, number)
+        unit = _unit(circuit, circuit.projections[known[name]])
+        found[known[name]] = one_of("learn", "total", plain(total, unit, f"learn: totals of {name!r}"), number)
         if not 0 < found[known[name]] < np.inf:
             raise InputError(f"learn: the weights of {name!r} are scaled to a sum above 0, found {total:g}.")
         q = circuit.projections[known[name]]
@@ -245,9 +249,13 @@ def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, engine: str)
 def _labelled(q: Projection, weights: np.ndarray, kept: int, circuit: Circuit, stream: Chunk) -> xr.DataArray:
     source, target, _ = q.synapses()
     times = [*np.arange(len(weights) - 1) * kept * circuit.dt, stream.n_steps * circuit.dt]
-    units = "1" if circuit.is_discrete else circuit.population(q.target).receptor_models[q.receptor].units
     coords = {"record_time": times, "source": ("synapse", source), "target": ("synapse", target)}
-    return xr.DataArray(weights, dims=("record_time", "synapse"), coords=coords, attrs={"units": units})
+    return xr.DataArray(weights, dims=("record_time", "synapse"), coords=coords, attrs={"units": _unit(circuit, q)})
+
+
+def _unit(circuit: Circuit, q: Projection) -> str:
+    """Return the unit of the weights of a projection."""
+    return "1" if circuit.is_discrete else circuit.population(q.target).receptor_models[q.receptor].units
 
 
 def _with_weights(circuit: Circuit, run: Run) -> Circuit:

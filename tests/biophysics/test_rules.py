@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import brian2
 import numpy as np
 import pytest
 import xarray as xr
@@ -446,6 +447,14 @@ def test_a_plain_brian2_script_scales_the_same_weights():
         (
             lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals={"input": W}),
             "totals of 'input', which is no plastic projection. Known: input->cells",
+        ),
+        (
+            lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals=[W]),
+            "totals by projection asked, as",
+        ),
+        (
+            lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals={"input->cells": 20 * brian2.ohm}),
+            "totals of 'input->cells' is in .*, found 20",
         ),
         (
             lambda: learn(recurrent(EXAMPLES["pair_stdp"]), trains(), totals={"input->cells": 0.0}),
