@@ -9,7 +9,8 @@ differs by more than its architecture is said in the caption: the networks of CI
 224 x 224. The accuracy of a rung is that of 100 test pictures (standard error 0.05), of a network that of all, so that
 an exact rung, whose spikes are the network's, need not have its number.
 
-Run: NEUROSIM_DATA=... python analyses/v4/fig1_biology.py [folder] [--redraw]; run again, it goes on where it was
+Run: NEUROSIM_DATA=... python analyses/v4/fig1_biology.py [folder] [--redraw] (more than
+a quarter of an hour on two cores; run again, it goes on where it was)
 """
 
 import sys

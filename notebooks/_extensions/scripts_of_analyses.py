@@ -54,7 +54,7 @@ class Script:
     def minutes(self) -> str:
         """How long it takes, where the docstring says it."""
         found = re.search(r"\(((?:by default |all by default: )?[^()]*(?:minute|hour)[^(),;]*)", self.doc)
-        return found[1].rpartition(": ")[2] if found else ""
+        return " ".join(found[1].rpartition(": ")[2].split()) if found else ""
 
     @property
     def figure(self) -> Path | None:
