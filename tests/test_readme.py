@@ -1,5 +1,6 @@
 """The README is true: its ten lines run, its commands are those of CI, its links lead somewhere."""
 
+import json
 import re
 from pathlib import Path
 
@@ -56,3 +57,25 @@ def test_ci_runs_the_second_command():
     assert len(commands) == 2
     assert "pytest" in commands[1]
     assert "neurosim demo" in commands[0]
+
+
+def test_what_is_counted_in_words_is_what_the_tables_and_measurements_hold():
+    classics = re.findall(r"^\| \[", (ROOT / "analyses/gallery/table1_gallery.md").read_text(), re.M)
+    ingredients = re.findall(
+        r"^\| (?!ingredient)", (ROOT / "analyses/ingredients/table1_ingredients.md").read_text(), re.M
+    )
+    assert f"{len(classics)} published models" in README
+    assert re.search(rf"\b{len(ingredients)}\s+ingredients", README)
+
+
+def test_large_circuits_take_as_long_as_the_readme_says():
+    """Ours over the same network by hand, each run beside the other, on every target that was measured."""
+    rows = json.loads((ROOT / "analyses/benchmarks/fig4_circuit_scale.json").read_text())["results"]
+    took = {(row["network"], row["neurons"], row["synapses"], row["case"]): row["run"] for row in rows}
+    ratios = {k: took[k] / took[(*k[:3], k[3].replace("ours brian2", "hand numpy").replace("ours", "hand"))]
+              for k in took if k[3] in ("ours brian2", "ours cython", "ours cpp_standalone")}  # fmt: skip
+    worst = {network: max(v for k, v in ratios.items() if k[0] == network) for network in {k[0] for k in ratios}}
+    assert "within a tenth" in README
+    assert 1 < worst.pop("currents") < 1.10
+    assert "up to a third longer" in README
+    assert 1.10 < max(worst.values()) < 1.34
