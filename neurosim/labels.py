@@ -124,6 +124,24 @@ def check_named(values: object, name: str, who: str) -> np.ndarray:
     return found
 
 
+def check_individuals(array: xr.DataArray, who: str) -> None:
+    """Raise :class:`SchemaError` where a name along ``subject`` is there twice: it would count as two individuals.
+
+    >>> check_individuals(xr.DataArray([1.0, 2], {"subject": ["a", "a"]}, "subject"), "here")
+    Traceback (most recent call last):
+    neurosim.schema.SchemaError: here: the subject 'a' is there 2 times, and each would count as another individual; ...
+    """
+    if "subject" not in array.coords:
+        return
+    names, counts = np.unique(array["subject"].values.astype(str), return_counts=True)
+    if (counts > 1).any():
+        first = int(np.argmax(counts > 1))
+        raise SchemaError(
+            f"{who}: the subject {str(names[first])!r} is there {counts[first]} times, and each would count as another "
+            "individual; average them, or select one area or session."
+        )
+
+
 def label_along(array: xr.DataArray, name: object, who: str) -> np.ndarray:
     """Return the values of a label along ``stimulus``, one of each; the door of every function that takes a label.
 

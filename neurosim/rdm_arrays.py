@@ -14,6 +14,7 @@ from neurosim.labels import (
     STIMULUS,
     STIMULUS_OTHER,
     check_finite,
+    check_individuals,
     check_not_empty,
     in_order_of,
     labels_along,
@@ -58,6 +59,8 @@ def as_rdm(
     if isinstance(values, xr.DataArray):
         rdm = check_rdm(values, "as_rdm", missing=missing)
         return rdm if stimuli is None else in_order_of(rdm, stimuli, "as_rdm")
+    if {STIMULUS, STIMULUS_OTHER} & set(coords or {}):
+        raise SchemaError("as_rdm: coords label the leading dims; names of stimuli, of both sides, are stimuli=[...].")
     array = plain(values, "as_rdm", READER).astype(float)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
         made = (
@@ -132,6 +135,32 @@ def check_rdm(rdm: object, who: str = "check_rdm", *, missing: bool = False) -> 
     if largest == 0:
         return square
     return square.copy(data=np.where(np.eye(square.shape[-1], dtype=bool), 0.0, square.values))
+
+
+def by_subject(data: xr.DataArray, who: str) -> xr.DataArray:
+    """Return RDMs with a dim ``subject``, of length 1 where it is lacking; a subject that is there twice is refused.
+
+    >>> by_subject(as_rdm(1 - np.eye(3)), "here").dims
+    ('subject', 'stimulus', 'stimulus_other')
+    """
+    if "subject" not in data.dims:
+        return data.expand_dims("subject")
+    check_individuals(data, who)
+    return data
+
+
+def in_order_of_names(rdm: xr.DataArray) -> xr.DataArray:
+    """Return RDMs with their stimuli in the order of their names: what is computed then depends on no other order.
+
+    >>> given = as_rdm([[0.0, 1, 2], [1, 0, 3], [2, 3, 0]], stimuli=["b", "c", "a"])
+    >>> in_order_of_names(given).stimulus.values.tolist()
+    ['a', 'b', 'c']
+    """
+    names = rdm[STIMULUS].values
+    order = np.argsort(names.astype(str) if names.dtype == object else names, kind="stable")
+    if np.array_equal(order, np.arange(len(order))):
+        return rdm
+    return rdm.isel({STIMULUS: order, STIMULUS_OTHER: order})
 
 
 def _check_square(rdm: xr.DataArray, who: str, missing: bool = False) -> xr.DataArray:

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from neurosim.rdm_arrays import by_name, check_symmetric, known_entries
+from neurosim.rdm_arrays import by_name, by_subject, check_symmetric, in_order_of_names, known_entries
 from neurosim.refusals import asked_by
 from neurosim.runtime import as_rng, library_versions
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -124,7 +124,7 @@ def infer(
     True
     """
     asked, fitting, generator = inference_method(method, "infer"), as_fitting(fit), as_rng(rng, "infer")
-    named = named_models(models, fitting)
+    named = {name: in_order_of_names(rdm) for name, rdm in named_models(models, fitting).items()}
     data = _checked_data(named, data)
     resampling = as_resampling(resample, data.sizes["subject"], "infer")
     _check_number_of_stimuli(data, resampling)
@@ -233,8 +233,7 @@ def _checked_data(named: dict[str, xr.DataArray], data: xr.DataArray) -> xr.Data
     if not isinstance(data, xr.DataArray):
         with asked_by("infer, data", "as_rdm"):
             data = as_rdm(data, dims=("subject",) if np.ndim(data) == 3 else (), missing=True)
-    data = same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer")
-    return data if "subject" in data.dims else data.expand_dims("subject")
+    return by_subject(same_stimuli(reference, check_rdm(data, "infer", missing=True), "infer"), "infer")
 
 
 def _check_number_of_stimuli(data: xr.DataArray, resampling: Resampling) -> None:

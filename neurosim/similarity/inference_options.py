@@ -28,7 +28,9 @@ class Resampling:
     ----------
     over : "subject", "stimulus" or both: new ones of these are meant. With one subject only "stimulus" is possible.
     estimate : of the variance. "jackknife" leaves out every subject, every stimulus and pairs of stimuli, and counts
-        once what subjects and stimuli share: deterministic, and in simulated experiments of 12 subjects and 30 stimuli
+        once what subjects and stimuli share (of more than 50 stimuli, pairs of 50 that are spread evenly over the
+        sorted names): deterministic, whatever the order of rows, and in simulated experiments of 12 subjects and 30
+        stimuli
         its variance is 1.0 to 1.2 times the true one. "bootstrap" draws samples; over subjects alone
         its variance counts n / (n - 1) times, as that of a mean does; its two-factor form is
         ``2 (V_subject + V_stimulus) - V_both``, kept between the larger single variance and V_both

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import special
 
 from neurosim.arrays import check_numbers
-from neurosim.labels import check_finite, check_not_empty, same_places
+from neurosim.labels import check_finite, check_individuals, check_not_empty, same_places
 from neurosim.refusals import check_alpha, check_known
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError
@@ -218,6 +218,7 @@ def labelled_scores(scores: object, who: str) -> xr.DataArray:
         raise InputError(f"{who}: scores (subject, time or other places) as a labelled array asked, found {found}.")
     check_numbers(scores, who)
     check_not_empty(scores, who, "scores")
+    check_individuals(scores, who)
     check_finite(scores.fillna(0.0), who)
     for dim in (d for d in scores.dims if d in scores.coords and scores[d].dtype.kind in "mM"):
         raise InputError(

@@ -9,7 +9,7 @@ from math import factorial
 import numpy as np
 import xarray as xr
 
-from neurosim.rdm_arrays import by_name
+from neurosim.rdm_arrays import by_name, by_subject
 from neurosim.refusals import check_known
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -136,7 +136,7 @@ def _seen_by_subjects(data: xr.DataArray, method: Method, who: str) -> list[Seen
     if not has_missing(data):
         rdm_vectors(data, method, who)
         return [(np.arange(data.shape[-1]), np.asarray(data.values, dtype=float).reshape(-1, *data.shape[-2:]))]
-    data = data if "subject" in data.dims else data.expand_dims("subject")
+    data = by_subject(data, who)
     if data.dims[:-2] != ("subject",):
         raise InputError(f"{who}: data have dims (subject, ...), found {data.dims[:-2]}; stack or select the others.")
     seen = check_subjects(data, FEWEST_STIMULI, method, who)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import optimize, stats
 
-from neurosim.rdm_arrays import seen_stimuli
+from neurosim.rdm_arrays import in_order_of_names, seen_stimuli
 from neurosim.refusals import asked_by, check_alpha
 from neurosim.schema import InputError, check_rdm
 from neurosim.similarity.comparison import rdm_vectors
@@ -74,7 +74,10 @@ def combine_subjects(
             f"{who}: models (model, stimulus, stimulus_other) and a mapping of {FEWEST_SUBJECTS} or more subjects to "
             f"RDMs asked, found models {models.dims} and {len(data) if isinstance(data, Mapping) else 'no mapping'}."
         )
-    rdms = {name: _of_seen_stimuli(check_rdm(rdm, who, missing=True), name, who) for name, rdm in data.items()}
+    rdms = {
+        name: _of_seen_stimuli(in_order_of_names(check_rdm(rdm, who, missing=True)), name, who)
+        for name, rdm in data.items()
+    }
     _check_stimuli(models, rdms, who)
     alone = [_scores_alone(models, rdm, asked, f"{who}, subject {name!r}") for name, rdm in rdms.items()]
     each, errors = (np.stack(side, axis=1) for side in zip(*alone, strict=True))

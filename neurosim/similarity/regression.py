@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from neurosim.rdm_arrays import by_name
+from neurosim.rdm_arrays import by_name, by_subject, in_order_of_names
 from neurosim.refusals import check_alpha
 from neurosim.runtime import as_rng
 from neurosim.schema import InputError, as_rdm, check_rdm, same_stimuli
@@ -260,8 +260,7 @@ def _terms(
         models = {str(name): models.isel(model=i, drop=True) for i, name in enumerate(labels)}
         if len(models) < len(labels):
             raise InputError(f"{who}: names of models repeat.")
-    data = check_rdm(as_rdms(data), who, missing=True)
-    data = data if "subject" in data.dims else data.expand_dims("subject")
+    data = by_subject(in_order_of_names(check_rdm(as_rdms(data), who, missing=True)), who)
     if data.dims[:-2] != ("subject",) or not models:
         raise InputError(f"{who}: needs at least one model, and data (subject, ...), found {data.dims[:-2]}.")
     given = {n: same_stimuli(data, check_rdm(as_rdms(r), who), who) for n, r in models.items()}

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import plain
+from neurosim.rdm_arrays import by_subject
 from neurosim.runtime import as_rng, track
 from neurosim.schema import InputError, as_responses, check_rdm, check_responses, same_stimuli
 from neurosim.similarity.comparison import rdm_vectors
@@ -65,7 +66,7 @@ def reweight_features(
     if features.dims != ("stimulus", "unit"):
         raise InputError(f"reweight_features: features are (stimulus, unit), found {features.dims}; average or select.")
     data = same_stimuli(features, check_rdm(as_rdms(data), "reweight_features"), "reweight_features")
-    data = data if "subject" in data.dims else data.expand_dims("subject")
+    data = by_subject(data, "reweight_features")
     vectors, n = rdm_vectors(data, METHODS["corr"], "reweight_features"), features.sizes["stimulus"]
     x = np.asarray(features.values, dtype=float)
     if not np.ptp(x, axis=0).any():

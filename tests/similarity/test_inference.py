@@ -389,3 +389,31 @@ def test_judged_dissimilarities_follow_it_rather_than_early_visual_cortex(data_f
     assert float(found.p_zero_corrected[0]) < 1e-3
     assert float(found.p_pair[0, 1]) < 0.01
     assert float(found.score.max()) < float(found.ceiling[0]) < float(found.ceiling[1]) < 1
+
+
+@pytest.mark.parametrize(
+    ("n_stimuli", "asked"),
+    [(52, {}), (12, {"resample": BOOTSTRAP}), (18, {"fit": "weighted"})],
+    ids=["jackknife", "bootstrap", "weighted"],
+)
+def test_the_order_of_rows_changes_nothing(n_stimuli, asked):
+    """More stimuli than those of which all pairs are left out, in two orders: the same pairs, draws and folds."""
+    models, data = experiment(3, n_subjects=4, n_stimuli=n_stimuli)
+    if "fit" in asked:
+        models = {"mixed": models.rename(model="component").drop_vars("component")}
+    else:
+        models = {str(name): models.sel(model=name, drop=True) for name in models.model.values}
+    expected = infer(models, data, method="corr", progress=False, rng=1, **asked)
+    other = np.random.default_rng(0).permutation(n_stimuli)
+    again = {name: rdm.isel(stimulus=other, stimulus_other=other) for name, rdm in models.items()}
+    found = infer(again, data.isel(stimulus=other, stimulus_other=other), method="corr", progress=False, rng=1, **asked)
+    xr.testing.assert_identical(found, expected)
+
+
+def test_a_subject_counts_once():
+    models, data = experiment(0, n_subjects=3, n_stimuli=8)
+    twice = xr.concat([data.assign_coords(subject=["a", "b", "c"])] * 2, "subject")
+    with pytest.raises(InputError, match="infer: the subject 'a' is there 2 times"):
+        infer(models, twice)
+    apart = twice.assign_coords(subject=list("abcdef"))
+    assert infer(models, apart).sizes["subject"] == 6
