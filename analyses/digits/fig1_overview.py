@@ -11,8 +11,8 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots.canvas import PAGE, Figure, figure_bytes, house_style, letter_panels, new_figure
-from neurosim.plots.geometry import plot_arrangement
 from neurosim.plots.pictures import plot_raster
+from neurosim.plots.plane import plot_arrangement
 from neurosim.plots.scores import plot_scores
 
 BRAINS = {"early": "early area (synthetic)", "late": "late area (synthetic)"}

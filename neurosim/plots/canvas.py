@@ -15,6 +15,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 UNEVEN = 0.01  # of a step
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
@@ -23,7 +24,7 @@ COLUMN, PAGE = 8.5 / 2.54, 17.5 / 2.54  # width of one column and of two, in inc
 END_GAP = 1.25  # of the size of a text, between labels at the ends of lines
 __all__ = [
     "COLUMN", "PAGE", "Axes", "Figure", "axes_or_new", "cells", "colour_bar", "colour_of", "edges", "figure_bytes",
-    "house_style", "label_ends", "letter_panels", "new_figure",
+    "house_style", "label_ends", "letter_panels", "lone", "new_figure", "width_of",
 ]  # fmt: skip
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
@@ -107,7 +108,8 @@ def colour_of(names: list[str]) -> dict[str, str]:
 def colour_bar(image: ScalarMappable, ax: Axes, label: str) -> None:
     """Draw what colours mean beside the axes, as tall as they are."""
     if ax.figure is not None:
-        bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.05, 1.0)), label=label)
+        beside = ax.inset_axes((1.03, 0.0, 0.05, 1.0))
+        bar = ax.figure.colorbar(image, cax=beside, label=label, ticks=MaxNLocator(5))  # as wide however tall it ends
         bar.outline.set_linewidth(0.5)
 
 
@@ -149,6 +151,22 @@ def letter_panels(axes: Sequence[Axes], size: float = 9.0) -> None:
     """Give each panel its letter, before its title, both of this size in points."""
     for i, ax in enumerate(axes):
         ax.set_title(f"{chr(ord('A') + i)}  {ax.get_title(loc='left')}".rstrip(), loc="left", fontsize=size)
+
+
+def width_of(ax: Axes) -> float:
+    """Return the width of the axes in inches, before they are laid out."""
+    return float(ax.get_window_extent().width / ax.get_figure(root=True).dpi)  # type: ignore[union-attr]
+
+
+def lone(values: np.ndarray) -> list[int]:
+    """Return which of the values have no neighbour that is known, so that a line does not show them.
+
+    >>> lone(np.array([1.0, np.nan, 2.0, 3.0])), lone(np.array([1.0]))
+    ([0], [0])
+    """
+    known = np.isfinite(values)
+    beside = np.concatenate([[False], known[:-1]]) | np.concatenate([known[1:], [False]])
+    return [int(i) for i in np.flatnonzero(known & ~beside)]
 
 
 def edges(places: np.ndarray, alone: float = 1.0) -> np.ndarray:
