@@ -46,6 +46,16 @@ EVENTS = TrainingOptions(40, 50, 5e-3, clip=1e9, schedule="cosine")
 REWARDED = TrainingOptions(12, 10, 5e-3, clip=1e9, schedule="constant", optimizer=SLOWLY)
 SURROGATE = TrainingOptions(10, 10, 5e-3)
 
+CHANCE = {
+    "digits": 0.1,
+    "digits at rest": 0.1,
+    "store and recall": 0.5,
+    "the same, 120 epochs": 0.5,
+    "Yin-Yang": 1 / 3,
+    "which group": 0.5,
+    "exclusive or": 0.5,
+}
+
 # problem -> (task of a seed, what its paper reached, row -> (network, rule, options))
 Row = tuple[Callable[[], torch.nn.Module], Any, TrainingOptions]
 PROBLEMS: dict[str, tuple[Callable[[int], Any], str, dict[str, Row]]] = {
@@ -145,20 +155,27 @@ def compute(problem: str) -> dict[str, Any]:
 
 
 def draw(results: dict[str, Any]) -> object:
-    """Draw the accuracy of every rule, a panel a problem, with each instance and the interval of the mean."""
+    """Draw the accuracy of every rule, a panel a problem, with each instance, the interval of the mean, and chance."""
     sizes = [len(results[p]["rules"]) for p in results]
-    figure = new_figure(PAGE, 2.9)
+    figure = new_figure(PAGE, 3.4)
     axes = figure.subplots(1, len(sizes), width_ratios=[n + 1 for n in sizes], squeeze=False)[0]
-    for ax, (problem, content) in zip(axes, results.items(), strict=True):
+    for letter, ax, (problem, content) in zip("ABCDEFG", axes, results.items(), strict=True):
+        ax.axhline(CHANCE[problem], color="0.5", linewidth=0.7, linestyle="--", zorder=0)
         for k, row in enumerate(content["rules"].values()):
             colour = PALETTE[0] if row["rule"] == "'backpropagation'" else PALETTE[1]
-            ax.vlines(k, *row["interval"], color=colour, linewidth=2.5, alpha=0.5)
+            ax.vlines(k, *row["interval"], color=colour, linewidth=4, alpha=0.35)
             ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color=colour, markersize=3, clip_on=False)
         ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=90, fontsize=5.5)
-        ax.set_title("\n".join(textwrap.wrap(problem, 12 + 8 * (len(content["rules"]) > 1))), fontsize=5.5)
+        wide = 12 + 8 * (len(content["rules"]) > 1)
+        ax.set_title("\n".join(textwrap.wrap(f"{letter}  {problem}", wide)), fontsize=6)
         ax.set(ylim=(0, 1), xlim=(-0.7, len(content["rules"]) - 0.3))
         ax.tick_params(labelleft=ax is axes[0])
-    axes[0].set_ylabel("test accuracy; dots: instances,\nbars: 95 % interval of their mean", fontsize=7)
+    axes[0].set_ylabel("test accuracy", fontsize=7)
+    figure.supxlabel(
+        f"Dots: {len(SEEDS)} instances, bars: 95 % interval of their mean (blue: backpropagation or its surrogate), dashed: "
+        "chance. C, D: which of two cues\nwas shown 60 steps ago; F: which of two groups of neurons fires; G: whether "
+        "exactly one of them does.", fontsize=6,
+    )  # fmt: skip
     return figure
 
 

@@ -88,7 +88,9 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
     >>> ns.plots.figure_bytes(ns.plots.new_figure(1, 1))["png"][1:4]
     b'PNG'
     """
-    files, layout = {}, figure.get_layout_engine()
+    files, layout, dpi = {}, figure.get_layout_engine(), figure.get_dpi()
+    saved = mpl.rcParams["savefig.dpi"]
+    figure.set_dpi(dpi if saved == "figure" else saved)  # the same letters are up to a twentieth wider at another
     for _ in range(2):  # a layout with colour bars settles at the second drawing
         figure.draw_without_rendering()
     figure.set_layout_engine("none")  # and is then that of all files
@@ -96,6 +98,7 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=ending, metadata=metadata)
         files[ending] = buffer.getvalue()
+    figure.set_dpi(dpi)
     figure.set_layout_engine(layout or "none")
     return files
 

@@ -296,6 +296,17 @@ def test_populations_are_points_that_no_line_joins(result):
     ]
 
 
+def test_long_names_are_whole_in_the_file():
+    """The layout is that of the picture that is saved, whose letters are wider than those on a screen."""
+    with house_style():
+        figure = new_figure(6.9, 2.4)
+        ax = figure.subplots()
+        ax.set_yticks(range(9), ["fully connected network, hidden 128 (snnTorch)"] * 9, fontsize=6)
+        figure.supxlabel("one thread", fontsize=5.5)
+        picture = np.asarray(Image.open(BytesIO(figure_bytes(figure)["png"])).convert("L"))
+    assert (picture[:, :3] == 255).all() and (picture < 128).any() and figure.get_dpi() != 200
+
+
 def test_one_point_alone_and_what_lies_between_gaps_are_drawn():
     """A line through a single time has no length; a marker with its error stands in its place."""
     time = np.arange(4) * 0.1
