@@ -181,7 +181,7 @@ def _accuracies(ax: Axes, rows: dict[str, dict], colours: list[str]) -> None:
         for x, text, side in zip(COLUMNS, texts, ("right", "right", "left"), strict=True):
             ax.text(x, y, text, transform=ax.get_yaxis_transform(), fontsize=6, va="center", ha=side)
     for x, text, side in zip(
-        COLUMNS, ("parameters", "train, s", "its last layer is most like (Spearman of RDMs)"), "rrl", strict=True
+        COLUMNS, ("parameters", "train, s", "most like its last layer (Spearman of RDMs)"), "rrl", strict=True
     ):
         at = {"r": "right", "l": "left"}[side]
         ax.text(x, len(rows) - 0.2, text, transform=ax.get_yaxis_transform(), fontsize=6, ha=at, style="italic")

@@ -22,7 +22,7 @@ from pairs import cpu_name
 from scale_circuits import MANY
 
 from neurosim import storage
-from neurosim.plots.canvas import PAGE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, figure_bytes, house_style, new_figure, write_below
 from neurosim.runtime import provenance, track
 
 Size: TypeAlias = tuple[str, int, int, float]
@@ -120,10 +120,12 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
     )
     for ax in panels.ravel():
         ax.tick_params(labelsize=6)
-    figure.supxlabel(
-        "Orange: Brian2 written by hand, blue: neurosim on the same target, green: NEST; one thread. Bars: median, black: "
-        "range of the runs; no bar: not run.\nBelow: time of neurosim over that of the script by hand.", fontsize=6,
-    )  # fmt: skip
+    write_below(
+        figure,
+        "Orange: Brian2 written by hand, blue: neurosim on the same target, green: NEST; one thread. Bars: "
+        "median, black: range of the runs; no bar: not run. Below: time of neurosim over that of the script by "
+        "hand.",
+    )
     panels[0, 0].invert_yaxis()
     panels[1, 0].invert_yaxis()
     return figure

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import PAGE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
+from neurosim.plots.canvas import PAGE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure, write_below
 from neurosim.plots.pictures import plot_raster
 from neurosim.plots.plane import plot_arrangement
 from neurosim.plots.scores import plot_scores
@@ -63,13 +63,12 @@ def draw(numbers: xr.Dataset) -> Figure:
     _draw_agreement(numbers, below)
     letter_panels(figure.axes, 8)
     about = numbers.attrs
-    figure.supxlabel(
-        "A: a spiking MLP in torch and its exact twin in Brian2, one digit. "
-        f"B, C: {about['n_subjects']} simulated subjects, {about['n_stimuli']} digits; bars:\n"
-        "95 % intervals for new subjects and digits, dots: above 0 after Holm's correction. With biology: the twin with\n"
-        f"conductances, refractory period and delays. D: multidimensional scaling (stress {about['stress']:.2f}); lines "
-        "join layers in order.",
-        fontsize=6,
+    write_below(
+        figure,
+        f"A: a spiking MLP in torch and its exact twin in Brian2, one digit. B, C: {about['n_subjects']} "
+        f"simulated subjects, {about['n_stimuli']} digits; bars: 95 % intervals for new subjects and digits, "
+        "dots: above 0 after Holm's correction. With biology: the twin with conductances, refractory period "
+        f"and delays. D: multidimensional scaling (stress {about['stress']:.2f}); lines join layers in order.",
     )
     return figure
 

@@ -34,7 +34,7 @@ from neurosim.networks import (
 )
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, new_figure, write_below
 
 SEEDS = (11, 12, 13)  # of weights and of drawn problems; rates were chosen with others, whose test sets are others
 SLOWLY = partial(torch.optim.SGD, momentum=0.0)
@@ -158,7 +158,7 @@ def draw(results: dict[str, Any]) -> object:
     """Draw the accuracy of every rule, a panel a problem, with each instance, the interval of the mean, and chance."""
     sizes = [len(results[p]["rules"]) for p in results]
     figure = new_figure(PAGE, 3.4)
-    axes = figure.subplots(1, len(sizes), width_ratios=[n + 1 for n in sizes], squeeze=False)[0]
+    axes = figure.subplots(1, len(sizes), width_ratios=[n + 1.6 for n in sizes], squeeze=False)[0]
     for letter, ax, (problem, content) in zip("ABCDEFG", axes, results.items(), strict=True):
         ax.axhline(CHANCE[problem], color="0.5", linewidth=0.7, linestyle="--", zorder=0)
         for k, row in enumerate(content["rules"].values()):
@@ -166,16 +166,16 @@ def draw(results: dict[str, Any]) -> object:
             ax.vlines(k, *row["interval"], color=colour, linewidth=4, alpha=0.35)
             ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color=colour, markersize=3, clip_on=False)
         ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=90, fontsize=5.5)
-        wide = 12 + 8 * (len(content["rules"]) > 1)
-        ax.set_title("\n".join(textwrap.wrap(f"{letter}  {problem}", wide)), fontsize=6)
+        ax.set_title("\n".join([letter, *textwrap.wrap(problem, 11)]), fontsize=6)
         ax.set(ylim=(0, 1), xlim=(-0.7, len(content["rules"]) - 0.3))
         ax.tick_params(labelleft=ax is axes[0])
     axes[0].set_ylabel("test accuracy", fontsize=7)
-    figure.supxlabel(
-        f"Dots: {len(SEEDS)} instances, bars: 95 % interval of their mean (blue: backpropagation or its surrogate), dashed: "
-        "chance. C, D: which of two cues\nwas shown 60 steps ago; F: which of two groups of neurons fires; G: whether "
-        "exactly one of them does.", fontsize=6,
-    )  # fmt: skip
+    write_below(
+        figure,
+        f"Dots: {len(SEEDS)} instances, bars: 95 % interval of their mean (blue: backpropagation or its "
+        "surrogate), dashed: chance. C, D: which of two cues was shown 60 steps ago; F: which of two groups of "
+        "neurons fires; G: whether exactly one of them does.",
+    )
     return figure
 
 

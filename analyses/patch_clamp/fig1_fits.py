@@ -19,7 +19,17 @@ from neurosim.biophysics.fitting.detection import detect_spikes
 from neurosim.biophysics.fitting.electrode import compensate, estimate_electrode
 from neurosim.biophysics.fitting.neuron import FITS, fit_neuron, predict_spikes
 from neurosim.parameters import as_dict
-from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Axes,
+    Figure,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+    write_below,
+)
 from neurosim.plots.recordings import plot_sweeps
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence
@@ -32,7 +42,7 @@ STEPS_APART = 0.12  # V
 NAMES = {"gif": "GIF", "adex": "AdEx", "lif": "LIF"}
 CAPTION = (
     "A: voltages as the NWB file has them; their zero is not the neuron's and moves from sweep to sweep. "
-    "B to D: four dorsal raphe neurons, fitted to a\nminute of current; Md* of ten repeats of another (GIF: "
+    "B to D: four dorsal raphe neurons, fitted to a minute of current; Md* of ten repeats of another (GIF: "
     "40 draws). LIF is a limit of AdEx: where it predicts better, AdEx was fitted to what does not repeat."
 )
 STEP_COUNTS = {("B95", "107"): 9, ("B6", "184"): 82, ("B8", "148"): 75}
@@ -100,7 +110,7 @@ def draw(results: xr.Dataset) -> Figure:
     _rasters(axes[1, 0], results)
     _scores(axes[1, 1], results)
     letter_panels(axes.ravel(), 7)
-    figure.supxlabel(CAPTION, fontsize=6)
+    write_below(figure, CAPTION)
     return figure
 
 

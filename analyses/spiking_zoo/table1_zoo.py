@@ -31,7 +31,17 @@ from neurosim.networks import (
     synaptic_operations,
     to_spiking,
 )
-from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure, spread
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Axes,
+    Figure,
+    figure_bytes,
+    house_style,
+    new_figure,
+    spread,
+    write_below,
+)
 from neurosim.tasks.classification import classification_task
 
 SEEDS, N_STEPS = 3, (4, 8, 16, 32, 64)
@@ -122,10 +132,11 @@ def draw(results: dict[str, Any]) -> Figure:
         ax.minorticks_off()
         ax.set(xlim=(45, 2500), ylim=(min(ax.get_ylim()[0], 0.8), 1.0))
         _name(ax, named)
-    figure.supxlabel(
-        f"Each dot one of {SEEDS} instances. Energy of operations, not measured: 4.6 pJ a\nmultiply-accumulate and 0.9 pJ an "
-        "accumulate (45 nm).", fontsize=6,
-    )  # fmt: skip
+    write_below(
+        figure,
+        f"Each dot one of {SEEDS} instances. Energy of operations, not measured: 4.6 pJ a multiply-accumulate "
+        "and 0.9 pJ an accumulate (45 nm).",
+    )
     return figure
 
 

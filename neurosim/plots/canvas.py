@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,10 +22,12 @@ UNEVEN = 0.01  # of a step
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 COLUMN, PAGE = 8.5 / 2.54, 17.5 / 2.54  # width of one column and of two, in inches
+LETTER = 0.54  # of the size of a text, how wide a letter is on average
 END_GAP = 1.25  # of the size of a text, between labels at the ends of lines
 __all__ = [
     "COLUMN", "PAGE", "Axes", "Figure", "axes_or_new", "cells", "colour_bar", "colour_of", "edges", "figure_bytes",
-    "house_style", "label_ends", "letter_panels", "lone", "new_figure", "width_of",
+    "house_style", "label_ends", "letter_panels", "lone", "new_figure",
+    "width_of", "write_below",
 ]  # fmt: skip
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
@@ -112,7 +115,9 @@ def colour_bar(image: ScalarMappable, ax: Axes, label: str) -> None:
     """Draw what colours mean beside the axes, as tall as they are."""
     if ax.figure is not None:
         beside = ax.inset_axes((1.03, 0.0, 0.05, 1.0))
-        bar = ax.figure.colorbar(image, cax=beside, label=label, ticks=MaxNLocator(5))  # as wide however tall it ends
+        bar = ax.figure.colorbar(
+            image, cax=beside, label=label, ticks=MaxNLocator(5, steps=[1, 2, 5, 10])
+        )  # as wide however tall it ends
         bar.outline.set_linewidth(0.5)
 
 
@@ -148,6 +153,18 @@ def spread(places: np.ndarray, gap: float) -> np.ndarray:
             blocks[-2:] = [((a * n + b * m) / (n + m), n + m)]
     moved: np.ndarray = np.repeat([v for v, _ in blocks], [n for _, n in blocks]) + steps
     return moved
+
+
+def write_below(figure: Figure, text: str, size: float = 6.0) -> None:
+    """Write below all panels what bars, bands and terms mean, in lines as wide as the figure.
+
+    >>> figure = new_figure(3.0, 2.0)
+    >>> write_below(figure, "bars: 95 % intervals for new stimuli and subjects; gray: the noise ceiling")
+    >>> len(figure.get_supxlabel().splitlines())
+    2
+    """
+    letters = int(0.96 * figure.get_figwidth() * 72 / (LETTER * size))
+    figure.supxlabel(textwrap.fill(text, letters), fontsize=size)
 
 
 def letter_panels(axes: Sequence[Axes], size: float = 9.0) -> None:
