@@ -100,9 +100,6 @@ def _draw_agreement(numbers: xr.Dataset, ax: Axes) -> None:
     points, titles = numbers["points"].rename(everyone="model"), SUBJECTS | {"brain": "brain areas"}
     joined = {titles[g] for g in groups if g not in UNORDERED}
     plot_arrangement(points, ax, groups=[titles[g] for g in groups], connect=joined)
-    for name, group, place in zip(points["model"].values, groups, points.values, strict=True):
-        if group == "brain":
-            ax.annotate(str(name), place, (5, 0), textcoords="offset points", fontsize=6.5, va="center")
     ax.set_title("near when their RDMs agree")
 
 

@@ -219,14 +219,14 @@ def draw(content: Mapping[str, Any]) -> Figure:
     geometry |= {f"-{size}, trained": content["rho of -Lite1 and -Lite2"][size] for size in LARGER}
     reach = float(stats.t.ppf(0.975, (FOLDS - 1) / 2))
     bars = {name: np.array(one)[:, 1] * reach for name, one in neurons.items()}
-    _lines(axes[0, 0], {name: np.array(one)[:, 0] for name, one in neurons.items()}, bars)
     axes[0, 0].set(
         title="V4, single neurons (640 pictures)",
         ylabel="noise-corrected R\u00b2,\nmedian of 50 neurons",
         ylim=(-0.03, 0.62),
     )
-    _lines(axes[0, 1], geometry)
+    _lines(axes[0, 0], {name: np.array(one)[:, 0] for name, one in neurons.items()}, bars)
     axes[0, 1].set(title="V4, RDM (640 pictures)", ylabel="Spearman correlation", ylim=(-0.02, 0.32))
+    _lines(axes[0, 1], geometry)
     for k, ax in enumerate(axes[1]):
         ax.set(title=f"mouse V1, region {k + 1}, RDM (50 pictures)", ylabel="Spearman correlation", ylim=(-0.03, 0.22))
         _lines(ax, {f"-Lite0, {title}": content["v1_rho"][weights][k] for weights, title in WEIGHTS.items()})

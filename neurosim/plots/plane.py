@@ -96,7 +96,8 @@ def plot_arrangement(
     """Draw subjects as points in the plane, near when alike, with lines that join the layers of one network.
 
     Where points of several groups lie on each other, those below are larger, so that all are seen. A dozen points or
-    fewer are named one by one where they have names, more where each is a group of its own.
+    fewer are named one by one where they have names, more where each is a group of its own; of others those that no
+    line joins are named within their group, as areas and populations are.
 
     Parameters
     ----------
@@ -131,6 +132,8 @@ def plot_arrangement(
     if "model" in points.coords and (len(points) <= FEW_POINTS or len(colours) > MOST_NAMES):
         _name_points(ax, points.values, [str(m) for m in points["model"].values], [colours[g] for g in groups])
     else:
+        if "model" in points.coords and not isinstance(connect, bool):
+            _name_members(ax, points, groups, [g for g in colours if g not in connect])
         handles, names = ax.get_legend_handles_labels()
         ax.legend(handles, shortened(names), loc="center left", bbox_to_anchor=(1.0, 0.5))
     if stress is not None:
@@ -146,6 +149,18 @@ def _show_hidden(ax: Axes, points: np.ndarray, groups: Sequence[str], colours: d
         for above, group in zip(range(len(here) - 1, 0, -1), here, strict=False):
             x, y = points[[i for i in place if groups[i] == group]].T
             ax.scatter(x, y, s=(4 + 3 * above) ** 2, color=colours[group], linewidth=0, zorder=1.9)
+
+
+def _name_members(ax: Axes, points: xr.DataArray, groups: Sequence[str], unjoined: Sequence[str]) -> None:
+    """Write at each point of the groups that no line joins which of its group it is."""
+    for name, group, place in zip(points["model"].values, groups, points.values, strict=True):
+        if group in unjoined and list(groups).count(group) > 1:
+            short = str(name).partition("/")[2] or str(name)
+            side = 1 if place[0] < np.median(points.values[:, 0]) else -1  # towards the middle, away from the legend
+            ax.annotate(
+                short, place, (5 * side, 0), textcoords="offset points", fontsize=6, va="center",
+                ha="left" if side > 0 else "right",
+            )  # fmt: skip
 
 
 def _name_points(ax: Axes, xy: np.ndarray, names: list[str], colours: Sequence[str]) -> None:

@@ -338,6 +338,14 @@ def test_groups_of_one_colour_have_other_markers():
     assert lines[0].get_color() == lines[8].get_color() and len({(x.get_color(), x.get_marker()) for x in lines}) == 10
 
 
+def test_points_that_no_line_joins_are_named_within_their_group():
+    models = [f"net/{i}" for i in range(11)] + ["circuit/e", "circuit/i", "V1", "V4"]
+    points = xr.DataArray(np.random.default_rng(0).random((15, 2)), {"model": models}, ("model", "axis"))
+    groups = ["net"] * 11 + ["circuit"] * 2 + ["brain"] * 2
+    ax = plot_arrangement(points, new_figure().subplots(), groups=groups, connect=["net"])
+    assert [t.get_text() for t in ax.texts if t.get_text()] == ["e", "i", "V1", "V4"]
+
+
 def test_tuning_to_words_has_no_line_between_them():
     curve = xr.Dataset({"response": (("object", "unit"), [[1.0], [2.0]])}, {"object": ["face", "house"]})
     curve["interval"] = (("object", "unit", "bound"), [[[0.5, 1.5]], [[1.5, 2.5]]])
