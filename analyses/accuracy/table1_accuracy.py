@@ -85,14 +85,14 @@ def draw(rows: dict[str, dict]) -> Figure:
     figure = new_figure(PAGE, 0.2 * len(rows) + 0.9)
     ax = figure.subplots()
     for place, row in enumerate(rows.values()):
-        ax.hlines(place, *row["interval"], color=PALETTE[5], linewidth=2.5)
+        ax.hlines(place, *row["interval"], color=PALETTE[5], linewidth=5, alpha=0.7)
         seeds = [run["accuracy"] for run in row["runs"]]
-        ax.plot(seeds, np.full(len(seeds), place), ".", color="black", markersize=3, clip_on=False)
+        ax.plot(seeds, np.full(len(seeds), place), ".", color="black", markersize=2.5, clip_on=False)
         text = f"{row['accuracy']:.3f}   {row['n_test']:,} stimuli, {len(seeds)} instances"
         ax.text(1.02, place, text, va="center", fontsize=6, transform=ax.get_yaxis_transform())
     ax.set_yticks(range(len(rows)), list(rows), fontsize=6.5)
     ax.invert_yaxis()
-    ax.set(xlabel="accuracy on stimuli never seen; bars: 95 % interval, dots: instances", xlim=(0.7, 1.0))
+    ax.set(xlabel="accuracy on stimuli never seen; bars: 95 % interval of the mean, dots: instances", xlim=(0.7, 1.0))
     return figure
 
 

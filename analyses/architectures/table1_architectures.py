@@ -38,7 +38,7 @@ from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask, classification_task
 
 SEEDS, NOISE, N_SHOWN = (0, 1, 2), (0.0, 0.1, 0.2, 0.3, 0.4), 12
-COLUMNS = (1.13, 1.23, 1.26)  # of the width of the axes, where the columns of text stand
+COLUMNS = (1.14, 1.25, 1.28)  # of the width of the axes, where the columns of text stand
 
 
 def trained(subject: Subject, seed: int) -> tuple[torch.nn.Module, float]:
@@ -160,11 +160,14 @@ def draw(rows: dict[str, dict]) -> Figure:
     _accuracies(top.subplots(), rows, [colours[g] for g in groups.values()])
     panels = bottom.subplots(1, len(colours), sharey=True)
     for k, (ax, (group, colour)) in enumerate(zip(panels, colours.items(), strict=True)):
-        for own in (row for name, row in rows.items() if groups[name] == group):
-            ax.plot(NOISE, [own["accuracy"], *own["accuracy_under_noise"].values()], color=colour, linewidth=0.9)
+        for marker, (name, own) in zip("osD^vP", ((n, r) for n, r in rows.items() if groups[n] == group), strict=False):
+            line = [own["accuracy"], *own["accuracy_under_noise"].values()]
+            ax.plot(NOISE, line, color=colour, linewidth=0.9, marker=marker, ms=2.5, label=name)
+        ax.legend(fontsize=5, loc="lower left", borderaxespad=0, handlelength=1, labelspacing=0.3)
         ax.set_title(f"{'BCDEF'[k]}  {group}", fontsize=7)
         ax.set(xlabel="s.d. of noise on pixels" if k == len(colours) // 2 else "", ylabel="" if k else "accuracy")
         ax.tick_params(labelsize=6, labelleft=k == 0)
+    panels[0].set_ylim(0.2, 1.02)
     return figure
 
 
@@ -178,12 +181,12 @@ def _accuracies(ax: Axes, rows: dict[str, dict], colours: list[str]) -> None:
         for x, text, side in zip(COLUMNS, texts, ("right", "right", "left"), strict=True):
             ax.text(x, y, text, transform=ax.get_yaxis_transform(), fontsize=6, va="center", ha=side)
     for x, text, side in zip(
-        COLUMNS, ("parameters", "seconds", "its last layer is most like (RSA)"), "rrl", strict=True
+        COLUMNS, ("parameters", "train, s", "most like its last layer (Spearman of RDMs)"), "rrl", strict=True
     ):
         at = {"r": "right", "l": "left"}[side]
         ax.text(x, len(rows) - 0.2, text, transform=ax.get_yaxis_transform(), fontsize=6, ha=at, style="italic")
     ax.set_yticks(place, list(rows), fontsize=6)
-    ax.set_xlabel("accuracy on 360 held-back digits, mean of instances with 95 % interval", fontsize=7)
+    ax.set_xlabel("accuracy on 360 held-back digits, mean of three instances with 95 % interval", fontsize=7)
     ax.set_title("A", fontsize=8)
 
 

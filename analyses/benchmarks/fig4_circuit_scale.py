@@ -5,7 +5,7 @@ one thread, each engine right after the same target of the script by hand. Our e
 each other; the others nearly as many: the script has the same synapses and, with conductances, another integration,
 which holds them over a step at what they were where it begins; those of NEST are drawn anew.
 
-Run: python analyses/benchmarks/fig4_circuit_scale.py [folder [python that has NEST]]
+Run: python analyses/benchmarks/fig4_circuit_scale.py [folder [python that has NEST]] [--redraw]
 """
 
 import json
@@ -22,7 +22,7 @@ from pairs import cpu_name
 from scale_circuits import MANY
 
 from neurosim import storage
-from neurosim.plots.canvas import PAGE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, figure_bytes, house_style, new_figure, write_below
 from neurosim.runtime import provenance, track
 
 Size: TypeAlias = tuple[str, int, int, float]
@@ -100,7 +100,8 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             lasting.barh(name, row["run"], color=color)
             lasting.plot([row["run_least"], row["run_most"]], [name, name], color="black", linewidth=1)
         network, neurons, synapses = size
-        lasting.set_title(f"{network}\n{neurons:,} neurons\n{synapses:,} synapses", fontsize=6)
+        letter = chr(ord("A") + sizes.index(size))
+        lasting.set_title(f"{letter}  {network}\n{neurons:,} neurons\n{synapses:,} synapses", fontsize=6)
         lasting.set_xlabel("processor s\na simulated s", fontsize=6)
         for theirs, ours in BY_HAND.items():
             if theirs in own:
@@ -119,6 +120,12 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
     )
     for ax in panels.ravel():
         ax.tick_params(labelsize=6)
+    write_below(
+        figure,
+        "Orange: Brian2 written by hand, blue: neurosim on the same target, green: NEST; one thread. Bars: "
+        "median, black: range of the runs; no bar: not run. Below: time of neurosim over that of the script by "
+        "hand.",
+    )
     panels[0, 0].invert_yaxis()
     panels[1, 0].invert_yaxis()
     return figure
@@ -129,6 +136,12 @@ def keep(folder: Path, rows: list[dict[str, Any]]) -> None:
     record = provenance()
     content = {"results": rows, "threads": 1, "cpu": cpu_name()} | {k: record[k] for k in ("machine", "libraries")}
     storage.write_json(folder / "fig4_circuit_scale.json", content)
+    redraw(folder)
+
+
+def redraw(folder: Path) -> None:
+    """Draw the numbers that are kept."""
+    rows = storage.read_json(folder / "fig4_circuit_scale.json")["results"]
     with house_style():
         storage.write_bytes(folder / "fig4_circuit_scale.png", figure_bytes(draw(rows))["png"])
 
@@ -142,5 +155,9 @@ def main(folder: Path, nest: str | None) -> None:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    main(Path(words[0]) if words else Path(__file__).parent, words[1] if len(words) > 1 else None)
+    words = [word for word in sys.argv[1:] if word != "--redraw"]
+    place = Path(words[0]) if words else Path(__file__).parent
+    if "--redraw" in sys.argv:
+        redraw(place)
+    else:
+        main(place, words[1] if len(words) > 1 else None)

@@ -4,7 +4,7 @@ On a GPU every part runs in a process of its own under a time limit, so that non
 (card, versions, what was measured beside what is asked, what was not run and why), a list of it to read, and one figure
 come out.
 
-Run: python analyses/benchmarks/gpu.py OUT [--device cuda] [--only PART ...]
+Run: python analyses/benchmarks/gpu.py OUT [--device cuda] [--only PART ...] [--redraw JSON]
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ from typing import Any
 
 import gpu_checks
 import gpu_speed
-import numpy as np
 import torch
 from gpu_rows import Place, Row, left_out
 from pairs import cpu_name
 
 from neurosim import storage
-from neurosim.plots.canvas import figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import COLUMN, PALETTE, figure_bytes, house_style, label_ends, new_figure
 from neurosim.runtime import limit_threads, pick_device, provenance
 
 PARTS: dict[str, tuple[Callable[[Place], list[Row]], float]] = {  # with seconds that each may take; 8 minutes in all
@@ -83,18 +82,21 @@ def campaign(device: str, names: list[str]) -> dict[str, Any]:
 
 
 def draw(content: dict[str, Any]) -> Any:
-    """Return the figure: how many times faster layers are than their peers, by size, beside what is asked."""
-    figure = new_figure(4.5, 3)
+    """Return the figure: how many times faster layers are than their peers, by size, and parity."""
+    figure = new_figure(COLUMN, 2.6)
     ax = figure.subplots()
     rows = [r for r in content["parts"].get("layers", []) if "peer" in r and "measured" in r]
-    for name in sorted({r["peer"] for r in rows}):
-        points = [(r["lanes"], r["measured"], r["asked"]) for r in rows if r["peer"] == name]
-        sizes, found, asked = zip(*points, strict=True)
-        (line,) = ax.loglog(sizes, found, "o-", label=name)
-        ax.loglog(sizes, [a or np.nan for a in asked], "_", color=line.get_color(), markersize=12)
-    ax.set(xlabel="neurons", ylabel="times faster", title=f"One layer, forward and backward ({content['device']})")
-    if rows:
-        ax.legend(title="than; bars: asked")
+    sizes = sorted({r["lanes"] for r in rows})
+    ends = [(1.0, "parity", "0.4")]
+    for colour, name in zip(PALETTE, sorted({r["peer"] for r in rows}), strict=False):
+        own = {r["lanes"]: r["measured"] for r in rows if r["peer"] == name}
+        ax.plot([sizes.index(size) for size in own], [*own.values()], "o-", ms=4, color=colour)
+        ends.append((own[max(own)], f"than {name}", colour))
+    ax.axhline(1, color="0.4", linewidth=0.8)
+    ax.set_xticks(range(len(sizes)), [f"{size:,}" for size in sizes])
+    ax.set(xlabel="neurons", ylabel="times faster", ylim=(0, None), xlim=(-0.3, len(sizes) - 0.7))
+    ax.set_title(f"One layer, forward and backward ({content['device']})", fontsize=7)
+    label_ends(ax, ends)
     return figure
 
 
@@ -117,6 +119,12 @@ def listed(content: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def redraw(path: Path) -> None:
+    """Draw the numbers that are kept."""
+    with house_style():
+        storage.write_bytes(path.with_suffix(".png"), figure_bytes(draw(storage.read_json(path)))["png"])
+
+
 def main(folder: Path, device: str, names: list[str]) -> None:
     """Run, keep the numbers, and draw from them."""
     if folder.exists() and not folder.is_dir():
@@ -126,8 +134,7 @@ def main(folder: Path, device: str, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     storage.write_json(folder / f"{name}.json", content)
     storage.write_bytes(folder / f"{name}.md", listed(content).encode())
-    with house_style():
-        storage.write_bytes(folder / f"{name}.png", figure_bytes(draw(content))["png"])
+    redraw(folder / f"{name}.json")
 
 
 if __name__ == "__main__":
@@ -135,12 +142,15 @@ if __name__ == "__main__":
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--redraw", type=Path, help="draw the numbers of this file and run nothing")
     parser.add_argument("--part", choices=list(PARTS))
     asked = parser.parse_args()
     where = pick_device(asked.device)
     if where == "cpu":
         limit_threads(1)
-    if asked.part is None:
+    if asked.redraw is not None:
+        redraw(asked.redraw)
+    elif asked.part is None:
         main(asked.folder, where, asked.only)
     else:
         print(json.dumps(PARTS[asked.part][0](Place(where))))

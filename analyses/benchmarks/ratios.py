@@ -59,7 +59,8 @@ def draw(content: Mapping[str, object]) -> Figure:
         ax.axvline(1, color="0.4", linewidth=0.8)
         ax.tick_params(axis="y", length=0)
         ax.set_title(letter if with_memory else "")
-    figure.supxlabel(f"{content['cpu']}, one thread; gray: parity", fontsize=TEXT, x=0.99, ha="right")
+    said = "; orange: ours takes more memory" if with_memory else ""
+    figure.supxlabel(f"{content['cpu']}, one thread; in brackets the peer; gray line: parity{said}", fontsize=TEXT)
     return figure
 
 
@@ -71,7 +72,9 @@ def _speed(ax: Axes, rows: list[Row], place: np.ndarray) -> None:
     times = zip(middle, numbers(rows, "peer_seconds"), numbers(rows, "ours_seconds"), strict=True)
     _column(ax, place, [f"{significant(r)}x: {duration(peer)} to {duration(ours)}" for r, peer, ours in times])
     ax.set(xscale="log", xlim=(min(SLOWER, lowest.min() * 0.8), max(middle.max(), highest.max()) * 1.5))
-    ax.set_xlabel("peer's time over ours,\nmedian and range of repeats", fontsize=7)
+    whole = all("ratio_highest" in row for row in rows)
+    ax.set_xlabel(f"peer's time over ours, median\nand {'range' if whole else 'lowest'} of repeats", fontsize=7)
+    _plain(ax)
 
 
 def _memory(ax: Axes, rows: list[Row], place: np.ndarray) -> None:
@@ -81,6 +84,12 @@ def _memory(ax: Axes, rows: list[Row], place: np.ndarray) -> None:
     _column(ax, place, [f"{megabytes(p)} to {megabytes(o)} MB" for p, o in zip(peer, ours, strict=True)])
     ax.set(xscale="log", xlim=(min(ratio.min(), 1) / 2, max(ratio.max(), 1) * 2))
     ax.set_xlabel("our peak memory\nover the peer's", fontsize=7)
+    _plain(ax)
+
+
+def _plain(ax: Axes) -> None:
+    """Write ratios as they are spoken."""
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
 
 
 def _column(ax: Axes, place: np.ndarray, texts: list[str]) -> None:

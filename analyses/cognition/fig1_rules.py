@@ -28,6 +28,7 @@ from neurosim.plots.canvas import (
     house_style,
     letter_panels,
     new_figure,
+    write_below,
 )
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.tasks.yang import RULES, yang_task
@@ -117,7 +118,7 @@ def table(results: xr.Dataset) -> dict[str, object]:
 
 def draw(content: dict[str, Any]) -> Figure:
     """Draw the share right of every rule, and the rules arranged by the units that they use."""
-    figure = new_figure(PAGE, 3.6)
+    figure = new_figure(PAGE, 4.1)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
     share, interval = np.array(list(content["right"].values())), np.array(list(content["interval"].values()))
     place, names = np.arange(len(share))[::-1], [PAPER[rule] for rule in content["right"]]
@@ -126,12 +127,23 @@ def draw(content: dict[str, Any]) -> Figure:
     left.scatter(share, place, 12, colours)
     left.axvline(0.95, color="black", linewidth=0.8, linestyle=":")
     left.set_yticks(place, names, fontsize=6)
-    left.set_xlabel(f"share right of {content['n_trials_a_rule']} new trials,\n95 % interval; dotted: 0.95", fontsize=7)
+    left.set_xlabel("share of new trials that are right", fontsize=7)
+    left.set_title(f"{content['n_rules_at_95_percent']} of {len(share)} rules learned")
     image = right.imshow(content["rdm"], cmap="viridis", vmin=0)
     right.set_xticks(place[::-1], names, rotation=90, fontsize=5.5)
     right.set_yticks(place[::-1], names, fontsize=5.5)
-    colour_bar(image, right, "euclidean distance of variances")
-    letter_panels([left, right])
+    colour_bar(image, right, "euclidean distance")
+    right.set_anchor("N")
+    right.set_title("rules that use the same units are near")
+    letter_panels([left, right], 7)
+    write_below(
+        figure,
+        f"One network; {content['n_trials_a_rule']} trials a rule, 95 % intervals (Wilson); orange: below the "
+        "dotted 0.95. B: distance of the variances of all units over trials. Go: respond towards the stimulus; "
+        "Anti: away from it; RT: at once; Dly: after a delay; DM: decide for the stronger of two, in modality "
+        "1 or 2; Ctx: in the one that the rule names; MultSen: in both; DMS, DNMS: respond if two stimuli "
+        "match, or do not; DMC, DNMC: if their categories do.",
+    )
     return figure
 
 

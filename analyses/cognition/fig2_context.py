@@ -16,7 +16,7 @@ from neurosim.networks import LeakyRNNSpecification
 from neurosim.networks.architecture import build_network
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, letter_panels, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, letter_panels, new_figure, write_below
 from neurosim.plots.training import plot_psychometric
 from neurosim.tasks.cognition import cognitive_task, psychometric
 
@@ -47,15 +47,20 @@ def draw(results: xr.Dataset) -> object:
         for k, context in enumerate(("motion", "colour")):
             own = results.chosen.isel(stimulus=np.flatnonzero(results.context.values == context))
             plot_psychometric(psychometric(own, f"{evidence}_coherence"), ax, colour=PALETTE[k])
+            for seed in SEEDS:
+                one = own.isel(stimulus=np.flatnonzero(np.char.startswith(own.stimulus.values.astype(str), f"{seed}_")))
+                alone = psychometric(one, f"{evidence}_coherence")["mean"]
+                ax.plot(alone[f"{evidence}_coherence"], alone, color=PALETTE[k], linewidth=0.5, alpha=0.6, zorder=1)
             at = (0.98, 0.94 if context == evidence else 0.42)
             ax.text(
                 *at, f"attend {context}", color=PALETTE[k], fontsize=7, ha="right", va="top", transform=ax.transAxes
             )
         ax.set(ylabel="share of choice 1" if evidence == "motion" else "", title=f"by {evidence}")
     letter_panels(axes, 8)
-    figure.supxlabel(
-        f"{len(SEEDS)} networks, {N_TRIALS} trials each, together; bars: ± one standard error over trials",
-        fontsize=6,
+    write_below(
+        figure,
+        f"{len(SEEDS)} networks, {N_TRIALS:,} trials each: thin, one by one; dots, together, ± one standard "
+        "error over trials. Gray: no preference.",
     )
     return figure
 

@@ -5,7 +5,7 @@ shown (Cichy et al. 2014, fMRI of early visual cortex) are shown to three circui
 pixels; RDMs (correlation distance) are compared by Spearman's correlation, with intervals. Every subject is a row of a
 study, as any user writes it.
 
-Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery
+Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery [--redraw]
 """
 
 import sys
@@ -16,7 +16,16 @@ import xarray as xr
 
 import neurosim as ns
 from neurosim import storage
-from neurosim.plots.canvas import PALETTE, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Figure,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+    write_below,
+)
 from neurosim.runtime import provenance
 from neurosim.stimuli.images import resize_images
 
@@ -24,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 PIXELS = "pixels"
 ASKED = {"rsa": {"kind": "rsa", "metric": "correlation", "method": "spearman"}}
 SIDE = 32  # pixels of the 92 objects
+CIRCUITS = {"lgn_v1": "LGN-V1", "ring_v1": "ring of V1", "gabor_adex": "Gabor-AdEx", PIXELS: "pixels"}
 TITLES = {"region1": "mouse V1, region 1", "region2": "mouse V1, region 2", "EVC": "early visual cortex, fMRI"}
 
 
@@ -55,7 +65,7 @@ def compute(folder: Path) -> xr.Dataset:
         analyses=ASKED,
     )  # fmt: skip
     scores = [of_mice.scores[f"rsa:{region}"] for region in mice.responses] + [of_people.scores["rsa:EVC"]]
-    kept = [s[["score", "interval"]].drop_attrs() for s in scores]
+    kept = [s[["score", "interval", *(["ceiling"] if "ceiling" in s else [])]].drop_attrs() for s in scores]
     kept = [s.drop_vars([c for c in s.coords if c not in s.dims]) for s in kept]
     halves = [_reliability(trials) for trials in mice.responses.values()]
     found = xr.concat(kept, xr.DataArray([*mice.responses, "EVC"], dims="recording", name="recording"))
@@ -71,24 +81,36 @@ def _reliability(trials: xr.DataArray) -> float:
 
 
 def draw(results: xr.Dataset) -> Figure:
-    """Draw the score of every layer with its interval, for both regions."""
-    figure = new_figure(7.5, 3.2)
-    ax = figure.subplots()
+    """Draw a panel a recording: the score of every layer with its interval, and how well the recording is known."""
+    figure = new_figure(PAGE, 2.7)
+    axes = figure.subplots(1, results.sizes["recording"], sharex=True, sharey=True)
     place = np.arange(results.sizes["model"])
-    for k, region in enumerate(results["recording"].values):
-        one = results.sel(recording=region)
+    for k, (ax, recording) in enumerate(zip(axes, results["recording"].values, strict=True)):
+        one = results.sel(recording=recording)
         reach = np.abs(one["interval"].transpose("bound", "model").values - one["score"].values)
-        at = place + 0.2 * (k - 1)
-        ax.errorbar(at, one["score"], reach, fmt="o", color=PALETTE[k], capsize=2, label=TITLES[str(region)])
-        ax.axhline(float(one["halves"]), color=PALETTE[k], lw=0.8, ls="--")
-    ax.axhline(0, color="0.7", lw=0.6)
-    ax.set_xticks(place, [str(m).replace("/", "\n") for m in results["model"].values], fontsize=7)
-    ax.set(
-        ylabel="RDM correlation (Spearman)",
-        title="circuits that nobody trained; dashed: one half of the trials and the other",
+        ax.errorbar(one["score"], place, xerr=reach, fmt="o", ms=3.5, lw=0.9, color=PALETTE[k])
+        ax.axvline(float(one["halves"]), color="0.4", lw=0.9, ls="--")
+        if np.isfinite(one["ceiling"]).all():
+            ax.axvspan(*one["ceiling"].values, color="0.87", zorder=0, lw=0)
+        ax.axvline(0, color="0.7", lw=0.6)
+        ax.set(xlabel="Spearman's rho of RDMs", title=TITLES[str(recording)])
+    axes[0].set_yticks(place, [_named(str(m)) for m in results["model"].values], fontsize=6.5)
+    axes[0].invert_yaxis()
+    letter_panels(axes, 7)
+    write_below(
+        figure,
+        "Circuits that nobody trained, and pixels. 50 natural pictures (A: 103 neurons, 10 trials; B: 55 neurons, 8 "
+        "trials), 92 objects (C: 15 people). Bars: 95 % intervals for new pictures, in C for new people too. Dashed: "
+        "odd against even trials; gray: noise ceiling of the people.",
     )
-    ax.legend(fontsize=7)
     return figure
+
+
+def _named(layer: str) -> str:
+    """Return a layer as a reader writes it."""
+    circuit, _, population = layer.partition("/")
+    cells = {"lgn_on": "ON cells", "lgn_off": "OFF cells"}.get(population, population)
+    return CIRCUITS[circuit] + ("" if circuit == PIXELS else f", {cells}")
 
 
 def table(results: xr.Dataset) -> dict[str, object]:
@@ -108,14 +130,17 @@ def table(results: xr.Dataset) -> dict[str, object]:
     return {"scores": rows, "halves of the trials": halves, "made": provenance()}
 
 
-def main(folder: Path) -> None:
-    """Compute, keep the numbers, and draw from them."""
-    storage.write_dataset(folder / "fig1_v1.nc", compute(folder))
+def main(folder: Path, *, redraw: bool) -> None:
+    """Compute (or, with `--redraw`, take what is kept in the folder), keep the numbers, and draw from them."""
+    if not redraw:
+        storage.write_dataset(folder / "fig1_v1.nc", compute(folder))
     gathered = storage.read_dataset(folder / "fig1_v1.nc")
-    storage.write_json(HERE / "fig1_v1.json", table(gathered), sort_keys=False)
+    if not redraw:
+        storage.write_json(HERE / "fig1_v1.json", table(gathered), sort_keys=False)
     with house_style():
         storage.write_bytes(HERE / "fig1_v1.png", figure_bytes(draw(gathered))["png"])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/gallery"))
+    words = [word for word in sys.argv[1:] if word != "--redraw"]
+    main(Path(words[0] if words else "results/gallery"), redraw="--redraw" in sys.argv)

@@ -54,11 +54,14 @@ def draw_curves(found: xr.Dataset, figure: Figure) -> None:
         label = f"contrast {contrast:g}"
         left.plot(found["difference"], curve, "o-", ms=3, color=PALETTE[k], label=label)
         share = (curve - curve.min()) / np.ptp(curve)
-        right.plot(found["difference"], share, "o-", ms=3, color=PALETTE[k], label=f"{half_width(curve):.0f} degrees")
-    left.set(xlabel="from the preferred orientation (degrees)", ylabel="rate (spikes/s)")
-    right.set(xlabel="from the preferred orientation (degrees)", ylabel="share of the height", title="half widths")
-    left.legend(fontsize=7)
-    right.legend(fontsize=7)
+        width = f"{label}: {half_width(curve):.0f}\u00b0"
+        right.plot(found["difference"], share, "o-", ms=3, color=PALETTE[k], label=width)
+    for ax in (left, right):
+        ax.set(xlabel="from the preferred orientation (degrees)", xticks=range(-90, 91, 45))
+    left.set(ylabel="rate (spikes/s)", title=f"mean of {found.sizes['seed']} seeds")
+    right.set(ylabel="share of the height", title="the same, as shares")
+    left.legend(fontsize=6, loc="upper left", borderaxespad=0)
+    right.legend(title="half width", title_fontsize=6, fontsize=6, loc="upper left", borderaxespad=0)
 
 
 def judged_curves(found: xr.Dataset) -> dict[str, float | str]:

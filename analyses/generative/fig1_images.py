@@ -18,7 +18,7 @@ from neurosim.networks.objectives import Reconstruction
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.som import SelfOrganisingMap, train_som
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PAGE, figure_bytes, house_style, letter_panels, new_figure
+from neurosim.plots.canvas import PAGE, figure_bytes, house_style, letter_panels, new_figure, write_below
 from neurosim.plots.pictures import plot_stimuli
 from neurosim.schema import as_stimuli
 from neurosim.stimuli.images import load_digits
@@ -74,11 +74,12 @@ def draw(results: xr.Dataset) -> object:
     """Draw rows of pictures, and the map."""
     told = results.attrs
     rows = {
-        "shown": f"shown (never trained on, n = {N})",
-        "autoencoder": f"autoencoder: {told['autoencoder_variance_explained']:.0%} of the variance",
+        "shown": f"{N} of the test images, as shown",
+        "autoencoder": f"autoencoder: {told['autoencoder_variance_explained']:.0%} of the variance of test images",
         "VAE": f"VAE: {told['VAE_variance_explained']:.0%} of the variance",
         "VAE_samples": "VAE, samples",
-        "GAN_samples": f"GAN, samples ({told['GAN_share_taken_for_real']:.0%} taken for real)",
+        "GAN_samples": f"GAN, samples ({told['GAN_share_taken_for_real']:.0%} of which its discriminator takes "
+        "for real)",
     }
     figure = new_figure(PAGE, 3.4)
     grid = figure.add_gridspec(len(rows), 2, width_ratios=(1.75, 1))
@@ -87,8 +88,14 @@ def draw(results: xr.Dataset) -> object:
         plot_stimuli(as_stimuli(results[name].values, dims=("stimulus", "y", "x")), ax, n_columns=N)
         ax.set_title(title, loc="left")
     plot_stimuli(as_stimuli(results["SOM"].values, dims=("stimulus", "y", "x")), axes[-1], n_columns=SIDE)
-    axes[-1].set_title(f"self-organising map, error {told['SOM_topographic_error']:.3f}", loc="left")
+    axes[-1].set_title(f"self-organising map of {SIDE} x {SIDE} units", loc="left")
+    axes[-1].set_anchor("N")
     letter_panels(axes, 6.5)
+    write_below(
+        figure,
+        "Digits of scikit-learn, 8 x 8 pixels. F: what each unit stands for; the two best units of "
+        f"{told['SOM_topographic_error']:.1%} of the test images are no neighbours.",
+    )
     return figure
 
 

@@ -133,7 +133,7 @@ def _coincidences(ax: Axes, results: xr.Dataset) -> None:
         )
     ax.invert_yaxis()
     ax.axvline(0, color="0.6", lw=0.6)
-    ax.set(xlabel=f"coincidence rate \u0393, {1e3 * TOLERANCE:g} ms (95 %, 5 s)", title="held-back half")
+    ax.set(xlabel=f"coincidence rate \u0393 within {1e3 * TOLERANCE:g} ms", title="the 5 s held back, 95 % intervals")
 
 
 def _spikes(ax: Axes, raster: np.ndarray) -> None:

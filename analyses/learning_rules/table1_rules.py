@@ -34,7 +34,7 @@ from neurosim.networks import (
 )
 from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
-from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, new_figure, write_below
 
 SEEDS = (11, 12, 13)  # of weights and of drawn problems; rates were chosen with others, whose test sets are others
 SLOWLY = partial(torch.optim.SGD, momentum=0.0)
@@ -45,6 +45,16 @@ BRIEF, LONGER = TrainingOptions(15, 64, 3e-3), TrainingOptions(25, 50, 5e-3)
 EVENTS = TrainingOptions(40, 50, 5e-3, clip=1e9, schedule="cosine")
 REWARDED = TrainingOptions(12, 10, 5e-3, clip=1e9, schedule="constant", optimizer=SLOWLY)
 SURROGATE = TrainingOptions(10, 10, 5e-3)
+
+CHANCE = {
+    "digits": 0.1,
+    "digits at rest": 0.1,
+    "store and recall": 0.5,
+    "the same, 120 epochs": 0.5,
+    "Yin-Yang": 1 / 3,
+    "which group": 0.5,
+    "exclusive or": 0.5,
+}
 
 # problem -> (task of a seed, what its paper reached, row -> (network, rule, options))
 Row = tuple[Callable[[], torch.nn.Module], Any, TrainingOptions]
@@ -145,20 +155,27 @@ def compute(problem: str) -> dict[str, Any]:
 
 
 def draw(results: dict[str, Any]) -> object:
-    """Draw the accuracy of every rule, a panel a problem, with each instance and the interval of the mean."""
+    """Draw the accuracy of every rule, a panel a problem, with each instance, the interval of the mean, and chance."""
     sizes = [len(results[p]["rules"]) for p in results]
-    figure = new_figure(PAGE, 2.9)
-    axes = figure.subplots(1, len(sizes), width_ratios=[n + 1 for n in sizes], squeeze=False)[0]
-    for ax, (problem, content) in zip(axes, results.items(), strict=True):
+    figure = new_figure(PAGE, 3.4)
+    axes = figure.subplots(1, len(sizes), width_ratios=[n + 1.6 for n in sizes], squeeze=False)[0]
+    for letter, ax, (problem, content) in zip("ABCDEFG", axes, results.items(), strict=True):
+        ax.axhline(CHANCE[problem], color="0.5", linewidth=0.7, linestyle="--", zorder=0)
         for k, row in enumerate(content["rules"].values()):
             colour = PALETTE[0] if row["rule"] == "'backpropagation'" else PALETTE[1]
-            ax.vlines(k, *row["interval"], color=colour, linewidth=2.5, alpha=0.5)
+            ax.vlines(k, *row["interval"], color=colour, linewidth=4, alpha=0.35)
             ax.plot([k] * len(row["accuracy"]), row["accuracy"], ".", color=colour, markersize=3, clip_on=False)
         ax.set_xticks(range(len(content["rules"])), content["rules"], rotation=90, fontsize=5.5)
-        ax.set_title("\n".join(textwrap.wrap(problem, 12 + 8 * (len(content["rules"]) > 1))), fontsize=5.5)
+        ax.set_title("\n".join([letter, *textwrap.wrap(problem, 11)]), fontsize=6)
         ax.set(ylim=(0, 1), xlim=(-0.7, len(content["rules"]) - 0.3))
         ax.tick_params(labelleft=ax is axes[0])
-    axes[0].set_ylabel("test accuracy; dots: instances,\nbars: 95 % interval of their mean", fontsize=7)
+    axes[0].set_ylabel("test accuracy", fontsize=7)
+    write_below(
+        figure,
+        f"Dots: {len(SEEDS)} instances, bars: 95 % interval of their mean (blue: backpropagation or its "
+        "surrogate), dashed: chance. C, D: which of two cues was shown 60 steps ago; F: which of two groups of "
+        "neurons fires; G: whether exactly one of them does.",
+    )
     return figure
 
 

@@ -25,6 +25,7 @@ from neurosim.plots.canvas import (
     house_style,
     letter_panels,
     new_figure,
+    write_below,
 )
 from neurosim.plots.geometry import plot_rdm
 from neurosim.plots.recordings import plot_generalisation, plot_time_course
@@ -82,26 +83,35 @@ def compute(responses: xr.DataArray) -> xr.Dataset:
 
 def draw(results: xr.Dataset) -> Figure:
     """Draw time course, temporal generalisation, invariance, and the cross-validated RDM."""
-    figure, chance = new_figure(PAGE, 4.6), results.attrs["chance"]
+    figure, chance = new_figure(PAGE, 4.4), results.attrs["chance"]
     axes = figure.subplots(2, 3)
     plot_time_course(results.accuracy, results.accuracy_error, axes[0, 0])
     axes[0, 0].axhline(chance, color="0.6", lw=0.6, ls="--")
-    axes[0, 0].text(-480, chance - 0.02, "chance", fontsize=6, color="0.4", va="top")
-    axes[0, 0].set(ylabel="accuracy (± s.e. over folds)", ylim=(0, 1), title="seven objects, middle position")
-    plot_generalisation(results.generalisation, axes[0, 1], chance=chance, title="over time")
+    axes[0, 0].text(490, chance - 0.02, "chance", fontsize=6, color="0.4", va="top", ha="right")
+    axes[0, 0].set(ylabel="accuracy (± s.e. over folds)", ylim=(0, 1), title="which of seven objects")
+    plot_generalisation(results.generalisation, axes[0, 1], chance=chance, title="from time to time")
     _positions(results, axes[0, 2], chance)
     plot_time_course(results.distance, None, axes[1, 0], colour=1)
     axes[1, 0].axhline(0, color="0.6", lw=0.6, ls="--")
-    axes[1, 0].set(ylabel="mean crossnobis distance", title="21 objects and positions")
+    axes[1, 0].set(ylabel="mean crossnobis distance", title="distances of 21 stimuli")
     plot_rdm(results.rdm, axes[1, 1], colorbar=True)
     names = [str(s).rsplit("_", 1)[0] for s in results.stimulus.values[1::3]]
     axes[1, 1].set_yticks(range(1, 21, 3), names, fontsize=6)
-    axes[1, 1].set_title("crossnobis RDM, 100 to 500 ms")
+    axes[1, 1].set_title("RDM, 100 to 500 ms")
     axes[1, 2].hist(results.signal_to_noise.values, 30, color=PALETTE[2])
     axes[1, 2].axvline(0, color="0.6", lw=0.6)
     n = results.sizes[results.signal_to_noise.dims[0]]
     axes[1, 2].set(xlabel="signal power / noise power", ylabel=f"neurons (n = {n})", title="reliability")
+    for ax in axes[:, 0]:
+        ax.set_box_aspect(1)
+    axes[1, 2].set_box_aspect(1)
     letter_panels(axes.ravel(), 7)
+    write_below(
+        figure,
+        f"{n} neurons recorded one after the other, put together; 50 ms bins. A, B: objects at the middle "
+        "position. D, E: cross-validated (crossnobis) distances, 0 on average where nothing is known; seven "
+        "objects at three positions each (E: lower, middle, upper). F: signal to noise of each neuron.",
+    )
     return figure
 
 
@@ -114,7 +124,7 @@ def _positions(results: xr.Dataset, ax: Axes, chance: float) -> None:
     for (i, j), value in np.ndenumerate(results.moved.values):
         dark = (value - chance) / (1 - chance) < 0.6
         ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if dark else "black", fontsize=7)
-    ax.set(xlabel="tested at", ylabel="trained at", title="over positions")
+    ax.set(xlabel="tested at", ylabel="trained at", title="from position to position")
     colour_bar(image, ax, "accuracy")
 
 

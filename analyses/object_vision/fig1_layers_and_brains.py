@@ -1,16 +1,17 @@
 """Figure 1 of the 92 objects: the score of every layer of every subject with four recordings of visual cortex.
 
-Run: python analyses/object_vision/fig1_layers_and_brains.py results/object_vision
+Run: python analyses/object_vision/fig1_layers_and_brains.py results/object_vision (or --redraw)
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure, write_below
 
 BRAINS = {
     "human_IT": "human IT\n4 people",
@@ -27,6 +28,8 @@ SUBJECTS = {
 }
 POPULATIONS = {"excitatory": "exc.", "inhibitory": "inh."}
 FILE = "fig1_layers_and_brains"
+NUMBERS = "layers (score, low, high)"
+DEPTH = ("stem", "block", "conv", "hidden", "pool", "readout", *POPULATIONS)  # how layers are ordered, by their names
 
 
 def compute(results: Path) -> xr.Dataset:
@@ -47,7 +50,7 @@ def table(numbers: xr.Dataset) -> dict[str, object]:
     return {
         brain: {
             "ceiling": one["ceiling"].values.tolist() if np.isfinite(one["ceiling"]).all() else "one RDM",
-            "layers (score, low, high)": {
+            NUMBERS: {
                 str(m): [float(one["score"].sel(model=m)), *one["interval"].sel(model=m).values.tolist()]
                 for m in one["model"].values
             },
@@ -60,6 +63,27 @@ def table(numbers: xr.Dataset) -> dict[str, object]:
         for brain in BRAINS
         for one in [rounded.sel(brain=brain)]
     }
+
+
+def restored(content: dict[str, Any]) -> xr.Dataset:
+    """Return what is drawn from the numbers that a text quotes, whose layers are in the order of their names."""
+
+    def deep(model: str) -> tuple[int, int, str]:
+        subject, _, layer = model.partition("/")
+        return list(SUBJECTS).index(subject), next(i for i, kind in enumerate(DEPTH) if layer.startswith(kind)), layer
+
+    models = sorted(content["human_IT"][NUMBERS], key=deep)
+    rows = np.array([[content[brain][NUMBERS][model] for model in models] for brain in BRAINS])
+    ceilings = [own if isinstance(own := content[brain]["ceiling"], list) else [np.nan] * 2 for brain in BRAINS]
+    return xr.Dataset(
+        {
+            "score": (("brain", "model"), rows[..., 0]),
+            "interval": (("brain", "model", "bound"), rows[..., 1:]),
+            "ceiling": (("brain", "side"), ceilings),
+            "group": ("model", [model.partition("/")[0] for model in models]),
+        },
+        {"brain": list(BRAINS), "model": models},
+    )
 
 
 def draw(numbers: xr.Dataset) -> Figure:
@@ -77,7 +101,12 @@ def draw(numbers: xr.Dataset) -> Figure:
         ax.set_title(title, loc="center", fontsize=7, fontweight="normal")
     for ax in axes[-1, :-1]:
         ax.set_xlabel("depth", fontsize=6.5)
-    figure.supxlabel("bands and bars: 95 % intervals for new people and stimuli; gray: noise ceiling", fontsize=6)
+    write_below(
+        figure,
+        "92 objects. Bands and bars: 95 % intervals for new people and objects, in B for new objects. Gray: "
+        "noise ceiling, which one RDM does not have. Networks of CIFAR-10 see 32 x 32 pixels. The circuit, of "
+        "Gabor filters and adaptive exponential neurons, was not trained; its populations have no depth.",
+    )
     return figure
 
 
@@ -100,6 +129,13 @@ def _panel(ax: Axes, one: xr.Dataset, colour: str) -> None:
     ax.tick_params(labelsize=6)
 
 
+def redraw(folder: Path) -> None:
+    """Draw the numbers that are kept."""
+    with house_style():
+        figure = draw(restored(storage.read_json(folder / f"{FILE}.json")))
+        storage.write_bytes(folder / f"{FILE}.png", figure_bytes(figure)["png"])
+
+
 def main(results: Path) -> None:
     """Compute, keep the numbers, and draw from them."""
     folder = results.with_name(f"{results.name}_paper")
@@ -114,4 +150,7 @@ def main(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/object_vision"))
+    if "--redraw" in sys.argv:
+        redraw(Path(__file__).parent)
+    else:
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/object_vision"))

@@ -21,7 +21,7 @@ from neurosim.networks import EfficientNetLite0Specification
 from neurosim.networks.architecture import build_network
 from neurosim.networks.naming import layer_labels
 from neurosim.networks.recording import iterate_layers
-from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure
+from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure, write_below
 from neurosim.recordings.datasets import load_dataset
 from neurosim.schema import as_rdm
 from neurosim.similarity.comparison import compare_rdms
@@ -190,10 +190,13 @@ def draw(content: dict[str, Any]) -> Figure:
         _profile(ax, list(own), list(own.values()), PALETTE[2], content["brains"][area]["ceiling"])
         ax.set_title(f"{'EF'[column]}  {BRAINS[area]}", fontsize=6.5)
         ax.tick_params(labelleft=column == 0)
-    figure.axes[4].set_ylabel("AlexNet, averaged as\nvoxels do, rho", fontsize=7)
+    figure.axes[4].set_ylabel("AlexNet, averaged as\nvoxels do\nSpearman's rho", fontsize=7)
     _judgements(figure.add_subplot(grid[1, 2:]), content)
-    figure.supxlabel(
-        "95 % intervals for new people and stimuli; gray: noise ceiling; EVC: early visual cortex", fontsize=6
+    write_below(
+        figure,
+        "92 objects; bands and bars: 95 % intervals for new people and objects, in A (the mean of four people, "
+        "without a ceiling) for new objects. Gray: noise ceiling. EVC: early visual cortex. A to D: stem, "
+        "blocks 0 to 15, pool and readout. E, F: layers whose units were averaged over places and features.",
     )
     return figure
 

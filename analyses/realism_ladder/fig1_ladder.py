@@ -20,7 +20,17 @@ from scipy.stats import binomtest
 import neurosim as ns
 from neurosim import runtime, storage
 from neurosim.biophysics.ladder import RUNGS
-from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, letter_panels, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Axes,
+    Figure,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+    write_below,
+)
 from neurosim.stimuli.encoders import bernoulli_spikes
 from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask
@@ -31,6 +41,7 @@ STATES = ("climbed", "calibrated", "retuned")
 COMPARED = 100
 HERE = Path(__file__).parent
 LAYERS = ("hidden1", "hidden2", "output")
+NAMES = {"adex": "AdEx", "hodgkin_huxley": "Hodgkin-Huxley"}
 TITLES = {"digits": "digits, MLP 64-64-32-10", "mnist": "MNIST, MLP 784-128-64-10"}
 CALIBRATION = "a gain and a bias of every neuron, by the correlation of counts"
 
@@ -155,13 +166,16 @@ def draw(content: dict[str, Any]) -> Figure:
     ):
         ax.set_ylabel(label, fontsize=7)
     letter_panels(list(axes.flat))
-    for ax, text in ((axes[0, 0], None), (axes[1, 0], "calibrated; dotted: as climbed"), (axes[2, 0], None)):
-        ax.legend(fontsize=6, loc="lower left", title=text, title_fontsize=6)
-    figure.supxlabel(
-        f"rung. Calibrated: {content['calibration']}. Gray in the middle row: 0.5 to 2 times the rate.\n"
-        "Bottom row: calibrated; lines: correlation of RDMs of 100 images; dashed: F1 of spike times within 2 ms.\n"
-        "Bars: 95 % intervals over images.", fontsize=6,
-    )  # fmt: skip
+    titles = (None, "calibrated; dotted: as climbed", "calibrated: RDMs; dashed: spike times")
+    for ax, text in zip(axes[:, 0], titles, strict=True):
+        ax.legend(fontsize=6, loc="lower left", title=text, title_fontsize=6, alignment="left")
+    write_below(
+        figure,
+        "Each rung adds one step of biology to those at its left. Climbed: with the weights of the trained "
+        f"network. Calibrated: {content['calibration']}. Retuned: trained a little more on the rung. Gray in C, "
+        "D: 0.5 to 2 times the rate. E, F: correlation of the RDMs of 100 images; F1 of spikes within 2 ms. "
+        "Bars: 95 % intervals over images.",
+    )
     return figure
 
 
@@ -200,7 +214,7 @@ def draw_likeness(ax: Axes, rungs: dict[str, Any]) -> None:
         )
         ax.plot(place, times[:, k], "--", color=PALETTE[k], lw=0.9)
     ax.set(ylim=(0, 1.05))
-    ax.set_xticks(range(len(rungs)), [r.replace("_", " ") for r in RUNGS], rotation=40, ha="right", fontsize=6.5)
+    ax.set_xticks(range(len(rungs)), [NAMES.get(r, r) for r in RUNGS], rotation=40, ha="right", fontsize=6.5)
 
 
 def row_of(rungs: dict[str, Any], state: str, what: str) -> tuple[np.ndarray, np.ndarray]:

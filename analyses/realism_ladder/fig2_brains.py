@@ -13,7 +13,16 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots.canvas import PAGE, PALETTE, Figure, figure_bytes, house_style, letter_panels, new_figure
+from neurosim.plots.canvas import (
+    PAGE,
+    PALETTE,
+    Figure,
+    figure_bytes,
+    house_style,
+    letter_panels,
+    new_figure,
+    write_below,
+)
 
 BRAINS = {
     "human_IT_group": "human IT\n4 people, one RDM",
@@ -89,13 +98,16 @@ def draw(content: dict[str, Any]) -> Figure:
     letter_panels([row[0] for row in axes])
     for ax, layer in zip(axes[0], LAYERS, strict=True):
         ax.set_title(f"{layer} of a spiking CNN of 12 and 24 maps", loc="center", fontsize=7, fontweight="normal")
-    names = [f"{r.replace('_', ' ').replace('hodgkin huxley', 'HH')}\n{content['accuracy'][r]:.0%}" for r in RUNGS]
+    short = {"adex": "AdEx", "hodgkin_huxley": "HH"}
+    names = [f"{short.get(r, r)}\n{content['accuracy'][r]:.0%}" for r in RUNGS]
     for ax in axes[-1]:
         ax.set_xticks(place, names, fontsize=5.5)
-    figure.supxlabel(
-        "rung, and accuracy on CIFAR-10 of its circuit; bars: 95 % intervals for new people and stimuli; dotted: "
-        "the network itself; gray: noise ceiling", fontsize=6,
-    )  # fmt: skip
+    write_below(
+        figure,
+        "Rung, and accuracy on CIFAR-10 of its circuit (HH: Hodgkin-Huxley). Bars: 95 % intervals for new "
+        "people and new ones of the 92 objects, in A and B for new objects; dotted: the network itself; gray: "
+        "noise ceiling, which one RDM does not have.",
+    )
     return figure
 
 

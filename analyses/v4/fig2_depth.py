@@ -38,6 +38,7 @@ from neurosim.plots.canvas import (
     label_ends,
     letter_panels,
     new_figure,
+    write_below,
 )
 from neurosim.runtime import forked_random, provenance
 from neurosim.similarity.predictivity import predict_responses
@@ -218,15 +219,22 @@ def draw(content: Mapping[str, Any]) -> Figure:
     geometry |= {f"-{size}, trained": content["rho of -Lite1 and -Lite2"][size] for size in LARGER}
     reach = float(stats.t.ppf(0.975, (FOLDS - 1) / 2))
     bars = {name: np.array(one)[:, 1] * reach for name, one in neurons.items()}
+    axes[0, 0].set(
+        title="V4, single neurons (640 pictures)",
+        ylabel="noise-corrected R\u00b2,\nmedian of 50 neurons",
+        ylim=(-0.03, 0.62),
+    )
     _lines(axes[0, 0], {name: np.array(one)[:, 0] for name, one in neurons.items()}, bars)
-    axes[0, 0].set(title="V4, single neurons (640 pictures)", ylabel="noise-corrected R\u00b2,\nmedian of 50 neurons")
+    axes[0, 1].set(title="V4, RDM (640 pictures)", ylabel="Spearman correlation", ylim=(-0.02, 0.32))
     _lines(axes[0, 1], geometry)
-    axes[0, 1].set(title="V4, RDM (640 pictures)", ylabel="Spearman correlation")
     for k, ax in enumerate(axes[1]):
         ax.set(title=f"mouse V1, region {k + 1}, RDM (50 pictures)", ylabel="Spearman correlation", ylim=(-0.03, 0.22))
         _lines(ax, {f"-Lite0, {title}": content["v1_rho"][weights][k] for weights, title in WEIGHTS.items()})
+    for ax, ceiling in zip(axes.ravel(), (1.0, *_ceilings(content)), strict=True):
+        at = {"transform": ax.transAxes, "ha": "right", "va": "top", "fontsize": 6, "color": "0.4"}
+        ax.text(0.99, 0.98, f"ceiling {ceiling:.2f} \u2191", **at)
     letter_panels(axes.ravel(), 7)
-    figure.supxlabel(_caption(content), fontsize=6)
+    write_below(figure, _caption(content))
     return figure
 
 
@@ -240,15 +248,19 @@ def _lines(ax: Axes, values: Mapping[str, Sequence[float]], reach: Mapping[str, 
     label_ends(ax, [(one[-1], name, PALETTE[k]) for k, (name, one) in enumerate(values.items())])
 
 
-def _caption(content: Mapping[str, Any]) -> str:
-    """Say what bars are, which blocks stand at a stage, and how reliable the RDMs are."""
+def _ceilings(content: Mapping[str, Any]) -> np.ndarray:
+    """Return how well the RDMs of V4 and of both regions of V1 are known, of split halves (Spearman-Brown)."""
     of = ("V4 210325", "V1 region1", "V1 region2")
     halves = np.array([content["stated_and_ours"][f"RDM rho of halves, {name}"][1] for name in of])
-    v4, first, second = np.sqrt(2 * halves / (1 + halves))
+    return np.sqrt(2 * halves / (1 + halves))
+
+
+def _caption(content: Mapping[str, Any]) -> str:
+    """Say what bars and ceilings are, and which blocks stand at a stage."""
     return (
-        "EfficientNet-Lite0 to -Lite2; in brackets the block of -Lite0. Bars: 95 % over folds. Ceilings: R\u00b2 1, "
-        f"RDMs\n(split halves, Spearman-Brown) {v4:.2f} in V4, {first:.2f} and {second:.2f} in V1. "
-        "Correlations of RDMs of one set of pictures each, without an interval."
+        f"EfficientNet-Lite0 to -Lite2; in brackets the block of -Lite0. Bars: 95 % over {content['folds']} folds. "
+        "Ceilings, above the axes: of R\u00b2 1 by its correction, of RDMs by their split halves (Spearman-Brown). "
+        "Correlations of RDMs are of one set of pictures each, without an interval."
     )
 
 

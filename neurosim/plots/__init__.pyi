@@ -1,12 +1,12 @@
 """Plots: arrays in, matplotlib Axes out."""
 
 # Representations
-from .geometry import plot_arrangement as plot_arrangement  # subjects in the plane; near means alike
+from .plane import plot_arrangement as plot_arrangement  # subjects in the plane; near means alike
 from .geometry import plot_layer_time as plot_layer_time  # a map of scores over layer and time
 from .geometry import plot_matrix as plot_matrix  # scores between every two subjects
 from .geometry import plot_rdm as plot_rdm  # an RDM, sorted by a label, with its stimuli
 from .geometry import plot_rdm_movie as plot_rdm_movie  # RDMs over time as a film strip
-from .geometry import plot_stimulus_map as plot_stimulus_map  # stimuli in the plane, as dots or as their images
+from .plane import plot_stimulus_map as plot_stimulus_map  # stimuli in the plane, as dots or as their images
 
 # Scores of models against a brain
 from .scores import plot_profiles as plot_profiles  # over the layers of every model

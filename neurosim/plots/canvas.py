@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 UNEVEN = 0.01  # of a step
 STYLE = Path(__file__).with_name("neurosim.mplstyle")
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 COLUMN, PAGE = 8.5 / 2.54, 17.5 / 2.54  # width of one column and of two, in inches
+LETTER = 0.54  # of the size of a text, how wide a letter is on average
 END_GAP = 1.25  # of the size of a text, between labels at the ends of lines
 __all__ = [
     "COLUMN", "PAGE", "Axes", "Figure", "axes_or_new", "cells", "colour_bar", "colour_of", "edges", "figure_bytes",
-    "house_style", "label_ends", "letter_panels", "new_figure",
+    "house_style", "label_ends", "letter_panels", "lone", "new_figure",
+    "width_of", "write_below",
 ]  # fmt: skip
 CLEAN_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
@@ -87,7 +91,9 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
     >>> ns.plots.figure_bytes(ns.plots.new_figure(1, 1))["png"][1:4]
     b'PNG'
     """
-    files, layout = {}, figure.get_layout_engine()
+    files, layout, dpi = {}, figure.get_layout_engine(), figure.get_dpi()
+    saved = mpl.rcParams["savefig.dpi"]
+    figure.set_dpi(dpi if saved == "figure" else saved)  # the same letters are up to a twentieth wider at another
     for _ in range(2):  # a layout with colour bars settles at the second drawing
         figure.draw_without_rendering()
     figure.set_layout_engine("none")  # and is then that of all files
@@ -95,6 +101,7 @@ def figure_bytes(figure: Figure) -> dict[str, bytes]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=ending, metadata=metadata)
         files[ending] = buffer.getvalue()
+    figure.set_dpi(dpi)
     figure.set_layout_engine(layout or "none")
     return files
 
@@ -107,7 +114,10 @@ def colour_of(names: list[str]) -> dict[str, str]:
 def colour_bar(image: ScalarMappable, ax: Axes, label: str) -> None:
     """Draw what colours mean beside the axes, as tall as they are."""
     if ax.figure is not None:
-        bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.05, 1.0)), label=label)
+        beside = ax.inset_axes((1.03, 0.0, 0.05, 1.0))
+        bar = ax.figure.colorbar(
+            image, cax=beside, label=label, ticks=MaxNLocator(5, steps=[1, 2, 5, 10])
+        )  # as wide however tall it ends
         bar.outline.set_linewidth(0.5)
 
 
@@ -145,10 +155,38 @@ def spread(places: np.ndarray, gap: float) -> np.ndarray:
     return moved
 
 
+def write_below(figure: Figure, text: str, size: float = 6.0) -> None:
+    """Write below all panels what bars, bands and terms mean, in lines as wide as the figure.
+
+    >>> figure = new_figure(3.0, 2.0)
+    >>> write_below(figure, "bars: 95 % intervals for new stimuli and subjects; gray: the noise ceiling")
+    >>> len(figure.get_supxlabel().splitlines())
+    2
+    """
+    letters = int(0.96 * figure.get_figwidth() * 72 / (LETTER * size))
+    figure.supxlabel(textwrap.fill(text, letters), fontsize=size)
+
+
 def letter_panels(axes: Sequence[Axes], size: float = 9.0) -> None:
     """Give each panel its letter, before its title, both of this size in points."""
     for i, ax in enumerate(axes):
         ax.set_title(f"{chr(ord('A') + i)}  {ax.get_title(loc='left')}".rstrip(), loc="left", fontsize=size)
+
+
+def width_of(ax: Axes) -> float:
+    """Return the width of the axes in inches, before they are laid out."""
+    return float(ax.get_window_extent().width / ax.get_figure(root=True).dpi)  # type: ignore[union-attr]
+
+
+def lone(values: np.ndarray) -> list[int]:
+    """Return which of the values have no neighbour that is known, so that a line does not show them.
+
+    >>> lone(np.array([1.0, np.nan, 2.0, 3.0])), lone(np.array([1.0]))
+    ([0], [0])
+    """
+    known = np.isfinite(values)
+    beside = np.concatenate([[False], known[:-1]]) | np.concatenate([known[1:], [False]])
+    return [int(i) for i in np.flatnonzero(known & ~beside)]
 
 
 def edges(places: np.ndarray, alone: float = 1.0) -> np.ndarray:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges, spread
+from neurosim.plots.canvas import axes_or_new, cells, colour_bar, edges, spread
+from neurosim.plots.names import MOST_NAMES, shortened, thinned
 from neurosim.plots.pictures import as_pictures
-from neurosim.plots.places import same_places
 from neurosim.schema import InputError, suggest
 
-FEW_POINTS, MOST_NAMES = 12, 20
+MOST_FRAMES, MOST_LINES = 12, 40  # whose times are written, and categories between which lines are drawn
+PERCENTILE = "dissimilarity (percentile / 100)"
 
 
 def plot_rdm(
@@ -84,7 +83,7 @@ def plot_rdm(
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=7, fontweight="normal", pad=4 if stimuli is None else 30)
     if colorbar:
-        colour_bar(image, ax, "percentile / 100" if rank else "dissimilarity")
+        colour_bar(image, ax, PERCENTILE if rank else "dissimilarity")
     return ax
 
 
@@ -115,57 +114,13 @@ def plot_rdm_movie(rdms: xr.DataArray, ax: Axes | None = None, *, title: str = "
     for i, frame in enumerate(values):
         strip[:, i * (n + gap) : i * (n + gap) + n] = frame
     ax.imshow(strip, rasterized=True)
-    places = np.arange(n_frames) * (n + gap) + (n - 1) / 2
-    ax.set_xticks(places, [f"{t * 1e3:.0f}" for t in rdms["time"].values], fontsize=6)
+    shown = thinned(n_frames, MOST_FRAMES)
+    places = shown * (n + gap) + (n - 1) / 2
+    ax.set_xticks(places, [f"{t * 1e3:.0f}" for t in rdms["time"].values[shown]], fontsize=6)
     ax.tick_params(length=0)
-    ax.set(yticks=[], xlabel="time (ms)")
+    ax.set(yticks=[], xlabel="time (ms); dark is alike")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.set_title(title, fontsize=8, fontweight="normal")
-    return ax
-
-
-def plot_stimulus_map(
-    points: xr.DataArray, ax: Axes | None = None, *, stimuli: xr.DataArray | None = None, by: str = "category"
-) -> Axes:
-    """Draw stimuli in the plane, near when a subject answers them alike, as their images or as dots.
-
-    Parameters
-    ----------
-    points : (stimulus, axis) with two axes, such as ``arrange(rdm)``.
-    ax : axes to draw on.
-    stimuli : images (stimulus, [channel,] y, x) in 0..1.
-    by : a label along ``stimulus`` that gives the colour of dots and frames, where `points` has it.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> points = xr.DataArray([[0.0, 1.0], [1.0, 0.0]], dims=("stimulus", "axis"))
-    >>> points = points.assign_coords(category=("stimulus", ["face", "hand"]))
-    >>> ax = ns.plots.plot_stimulus_map(points, ns.plots.new_figure().subplots())
-    >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['face', 'hand']
-    """
-    ax = axes_or_new(ax, 4, 4)
-    xy = np.asarray(points.values, dtype=float)
-    names = [str(v) for v in points[by].values] if by in points.coords else ["stimuli"] * len(xy)
-    colours = colour_of(names)
-    for name, colour in colours.items():
-        own = np.flatnonzero(np.array(names) == name)
-        ax.scatter(xy[own, 0], xy[own, 1], s=18 if stimuli is None else 1, color=colour, label=name)
-    if stimuli is not None:
-        width = 0.045 * (float(np.ptp(xy)) or 1.0)
-        for picture, (x, y), name in zip(as_pictures(stimuli), xy, names, strict=True):
-            box = (x - width, x + width, y - width, y + width)
-            ax.imshow(picture, extent=box, zorder=2)
-            ax.plot(*np.array(box)[[[0, 1, 1, 0, 0], [2, 2, 3, 3, 2]]], color=colours[name], linewidth=1.0, zorder=3)
-        ax.set(
-            xlim=(xy[:, 0].min() - 2 * width, xy[:, 0].max() + 2 * width),
-            ylim=(xy[:, 1].min() - 2 * width, xy[:, 1].max() + 2 * width),
-        )
-    ax.set(xticks=[], yticks=[], aspect="equal")
-    ax.spines[["left", "bottom"]].set_visible(False)
-    if len(colours) > 1:
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1 if stimuli is None else 4)
     return ax
 
 
@@ -205,21 +160,15 @@ def _draw_categories(ax: Axes, category: np.ndarray, *, named: bool) -> None:
     if list(category) != sorted(category, key=first.index):
         return
     edges = np.flatnonzero(category[1:] != category[:-1]) + 0.5
-    for edge in edges:
+    for edge in edges if len(first) <= MOST_LINES else ():
         ax.axhline(edge, color="white", linewidth=0.4)
         ax.axvline(edge, color="white", linewidth=0.4)
     if named:
-        for name in first:
-            middle = float(np.flatnonzero(category == name).mean())
-            ax.text(
-                -0.02,
-                1 - (middle + 0.5) / len(category),
-                str(name),
-                transform=ax.transAxes,
-                ha="right",
-                va="center",
-                fontsize=6,
-            )
+        short = shortened([str(name) for name in first])
+        for i in thinned(len(first)):
+            middle = float(np.flatnonzero(category == first[i]).mean())
+            place = 1 - (middle + 0.5) / len(category)
+            ax.text(-0.02, place, short[i], transform=ax.transAxes, ha="right", va="center", fontsize=6)
 
 
 def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = "") -> Axes:
@@ -227,7 +176,8 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
 
     Parameters
     ----------
-    scores : square, symmetric, 1 on the diagonal; drawn from -1 to 1 when any is below -0.05, else from 0.
+    scores : square, symmetric, 1 on the diagonal; drawn from -1 to 1 when any is below -0.05, else from 0; NaN, what is
+        not known, is left grey.
     ax : axes to draw on.
     label : what the colour means.
 
@@ -245,11 +195,13 @@ def plot_matrix(scores: xr.DataArray, ax: Axes | None = None, *, label: str = ""
         scores.values, vmin=-1 if signed else 0, vmax=1, cmap="RdBu_r" if signed else "viridis", rasterized=True
     )
     places, names = _named_places([str(m) for m in scores[scores.dims[0]].values])
+    names = shortened(names)
+    ax.set_facecolor("0.85")
     ax.set_xticks(places, names, rotation=90, fontsize=5.5)
     ax.set_yticks(places, names, fontsize=5.5)
     if len(places) < len(scores):
         ax.tick_params(length=0)
-        for edge in _edges_of_groups(scores[scores.dims[0]].values):
+        for edge in _edges_of_networks(scores[scores.dims[0]].values):
             ax.axhline(edge, color="white", linewidth=0.4)
             ax.axvline(edge, color="white", linewidth=0.4)
     colour_bar(image, ax, label)
@@ -273,9 +225,11 @@ def _named_places(names: list[str]) -> tuple[list[float], list[str]]:
     return np.minimum(apart, last).tolist(), kept
 
 
-def _edges_of_groups(names: np.ndarray) -> np.ndarray:
+def _edges_of_networks(names: np.ndarray) -> np.ndarray:
+    """Return where a network ends and the next begins; nowhere where each has one layer."""
     owners = np.array([str(name).partition("/")[0] for name in names])
-    return np.flatnonzero(owners[1:] != owners[:-1]) + 0.5
+    found = np.flatnonzero(owners[1:] != owners[:-1]) + 0.5
+    return found if len(found) < len(names) - 1 else found[:0]
 
 
 def plot_layer_time(
@@ -324,85 +278,12 @@ def plot_layer_time(
     ax.set_aspect("auto")
     ax.invert_yaxis()
     ax.set_facecolor("0.85")
-    ax.set_yticks(range(scores.sizes["layer"]), [str(v) for v in scores["layer"].values])
+    shown = thinned(scores.sizes["layer"])
+    size = 7 if len(scores["layer"]) <= MOST_NAMES // 2 else 5.5
+    ax.set_yticks(shown, shortened([str(v) for v in scores["layer"].values[shown]]), fontsize=size)
     if len(time) == 1:
         ax.set_xticks([across.mean()], [f"{time[0]:g}"])
     ax.set_xlabel("time (ms)")
     ax.set_title(title, fontsize=8, fontweight="normal")
     colour_bar(image, ax, label)
     return ax
-
-
-def plot_arrangement(
-    points: xr.DataArray,
-    ax: Axes | None = None,
-    *,
-    groups: Sequence[str],
-    connect: bool | Collection[str] = True,
-    stress: float | None = None,
-) -> Axes:
-    """Draw subjects as points in the plane, near when alike, with lines that join the layers of one network.
-
-    Where points of several groups lie on each other, those below are larger, so that all are seen. A dozen points or
-    fewer are named one by one where they have names.
-
-    Parameters
-    ----------
-    points : (model, axis) with two axes.
-    ax : axes to draw on.
-    groups : group of each model, which gives its colour.
-    connect : join the models of every group, of the groups named here, or of none, in their order.
-    stress : of the arrangement, from ``neurosim.similarity.stress``; written in a corner.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> points = xr.DataArray([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]], dims=("model", "axis"))
-    >>> ax = ns.plots.plot_arrangement(points, ns.plots.new_figure().subplots(), groups=["net", "net", "brain"])
-    >>> [line.get_label() for line in ax.lines]
-    ['net', 'brain']
-    """
-    ax = axes_or_new(ax)
-    colours = colour_of(list(groups))
-    for group, colour in colours.items():
-        members = np.flatnonzero(np.asarray(groups) == group)
-        joined = connect if isinstance(connect, bool) else group in connect
-        xy = points.values[members]
-        style = "-" if joined else "none"
-        ax.plot(*xy.T, linestyle=style, marker="o", color=colour, markersize=4, linewidth=0.7, label=group)
-        if joined and len(xy) > 1:
-            ax.annotate("", xy[-1], xy[-2], arrowprops={"arrowstyle": "->", "color": colour, "lw": 0.7})
-    _show_hidden(ax, points.values, groups, colours)
-    ax.set(xticks=[], yticks=[], aspect="equal")
-    ax.margins(0.12)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    if "model" in points.coords and len(points) <= FEW_POINTS:
-        _name_points(ax, points, [colours[g] for g in groups])
-    else:
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    if stress is not None:
-        ax.text(0, 0, f"stress {stress:.2f}", transform=ax.transAxes, fontsize=6, color="0.4", va="top")
-    return ax
-
-
-def _show_hidden(ax: Axes, points: np.ndarray, groups: Sequence[str], colours: dict[str, str]) -> None:
-    """Draw points that lie below those of another group larger than these."""
-    order = list(colours)
-    for place in same_places(points):
-        here = sorted({groups[i] for i in place}, key=order.index)
-        for above, group in zip(range(len(here) - 1, 0, -1), here, strict=False):
-            x, y = points[[i for i in place if groups[i] == group]].T
-            ax.scatter(x, y, s=(4 + 3 * above) ** 2, color=colours[group], linewidth=0, zorder=1.9)
-
-
-def _name_points(ax: Axes, points: xr.DataArray, colours: Sequence[str]) -> None:
-    """Write the name of every point outwards of it; those of one place below each other."""
-    together = {i: rank for place in same_places(points.values) for rank, i in enumerate(place)}
-    middle = points.values.mean(axis=0)
-    for i, (name, xy, colour) in enumerate(zip(points["model"].values, points.values, colours, strict=True)):
-        right = bool(xy[0] >= middle[0])
-        shift = (5 if right else -5, (2 if xy[1] >= middle[1] else -2) - 7 * together.get(i, 0))
-        ax.annotate(
-            str(name), xy, shift, textcoords="offset points", fontsize=6, color=colour,
-            ha="left" if right else "right", va="center",
-        )  # fmt: skip

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new
+from neurosim.plots.canvas import PALETTE, axes_or_new, label_ends
+from neurosim.plots.names import MOST_NAMES, shortened, thinned
 from neurosim.schema import InputError, check_responses
 
 
@@ -20,7 +21,8 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
     ----------
     stimuli : (stimulus, [channel,] y, x) in 0..1.
     ax : axes to draw on.
-    n_columns : images in a row; by default a sheet twice as wide as high, of at most 20 columns.
+    n_columns : images in a row; by default a sheet twice as wide as high of up to 20 columns, and of more where it
+        would be higher than wide.
 
     Raises
     ------
@@ -35,7 +37,8 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
     ax = axes_or_new(ax)
     images = as_pictures(stimuli)
     n, height, width = images.shape[:3]
-    n_columns = min(n_columns or min(20, math.ceil(math.sqrt(2 * n))), n)
+    wide = max(min(20, math.ceil(math.sqrt(2 * n))), math.ceil(math.sqrt(n)))
+    n_columns = min(n_columns or wide, n)
     n_rows = -(-n // n_columns)
     pad = max(1, height // 12)
     sheet = np.ones((n_rows * (height + pad), n_columns * (width + pad), 3))
@@ -104,11 +107,14 @@ def plot_raster(
         ax.set_xlim(clock[0], max(clock[-1], clock[0] + 1.0))
         ax.text(0.5, 0.5, "no spikes", transform=ax.transAxes, ha="center", va="center", color="0.5")
     layers = trained["layer"].values if "layer" in trained.coords else np.array([""] * n_units)
-    for name in dict.fromkeys(layers.tolist()):
-        members = np.flatnonzero(layers == name)
-        ax.axhline(members[-1] + 0.5, color="0.8", linewidth=0.6, zorder=0)
-        ax.text(1.01, members.mean() / n_units, name, transform=ax.transAxes, va="center", fontsize=7)
+    layers = layers.astype(str)
+    names = list(dict.fromkeys(layers.tolist()))
+    middles = [float(np.flatnonzero(layers == name).mean()) for name in names]
+    for name in names:
+        ax.axhline(np.flatnonzero(layers == name)[-1] + 0.5, color="0.8", linewidth=0.6, zorder=0)
     ax.set(xlabel="time (ms)", ylabel="neuron", ylim=(-1, n_units))
+    named = [(middles[i], short, "black") for i, short in enumerate(shortened(names)) if i in thinned(len(names))]
+    label_ends(ax, named, size=7 if len(names) <= MOST_NAMES // 2 else 5.5)
     if n_units < 6:
         ax.set_yticks(range(n_units))
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)

@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from neurosim.plots.canvas import axes_or_new, cells, colour_bar, colour_of, edges
+from neurosim.plots.names import marker_of
 from neurosim.schema import InputError, suggest
 
 UNKNOWN = "0.7"  # of courses whose label is missing
@@ -135,15 +136,19 @@ def plot_trajectories(
     colours, scale = _colours(latents, by)
     ax = axes_or_new(ax, 4, 3.6)
     named: set[str] = set()
+    markers = marker_of([name for _, name in colours])
     for stimulus, (colour, name) in enumerate(colours):
         for course in courses[stimulus][np.isfinite(courses[stimulus]).all((1, 2))]:
             label = None if name in named else name
-            ax.plot(*course.T, color=colour, lw=1.0, label=label or None, marker="o", ms=3.5, markevery=[0])
+            mark = markers[name]
+            ax.plot(*course.T, color=colour, lw=1.0, label=label or None, marker=mark, ms=3.5, markevery=[0])
             named.add(name)
     if scale is not None:
         colour_bar(scale, ax, str(by).replace("_", " "))
     elif by is not None:
-        ax.legend(title=by.replace("_", " "), fontsize=6, title_fontsize=6)
+        ax.legend(
+            title=by.replace("_", " "), fontsize=6, title_fontsize=6, loc="center left", bbox_to_anchor=(1.0, 0.5)
+        )
     names = (
         [str(v) for v in latents[dim].values[list(pair)]] if dim in latents.coords else [f"{dim} {p + 1}" for p in pair]
     )

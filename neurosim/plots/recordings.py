@@ -7,7 +7,8 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new, cells, colour_bar, edges
+from neurosim.plots.canvas import PALETTE, axes_or_new, cells, colour_bar, edges, lone
+from neurosim.plots.names import shortened
 from neurosim.schema import InputError
 
 
@@ -61,20 +62,18 @@ def plot_tuning(curve: xr.Dataset, fit: xr.Dataset | None = None, ax: Axes | Non
     by = str(curve.attrs["label"])
     one = curve.isel(unit=unit)
     reach = np.nan_to_num(np.abs(one["interval"].transpose("bound", by).values - one["response"].values))
-    ax.errorbar(
-        one[by],
-        one["response"],
-        reach,
-        color=PALETTE[0],
-        marker="o",
-        ms=4,
-        lw=0 if fit is not None else 1,
-        elinewidth=0.8,
-    )
+    is_scale = one[by].dtype.kind in "iuf"
+    across = one[by].values if is_scale else np.arange(one.sizes[by])
+    line = 1 if fit is None and is_scale else 0  # between categories there is nothing
+    ax.errorbar(across, one["response"], reach, color=PALETTE[0], marker="o", ms=4, lw=line, elinewidth=0.8)
+    if not is_scale:
+        ax.set_xticks(across, shortened([str(v) for v in one[by].values]), rotation=30, ha="right")
+        ax.margins(x=0.15)
     if fit is not None:
         ax.plot(fit[by], fit["fitted"].isel(unit=unit), color=PALETTE[1], lw=1.2)
     units = curve.attrs.get("units", "")
-    ax.set(xlabel=by.replace("_", " "), ylabel=f"{curve.attrs.get('quantity', 'response').replace('_', ' ')} ({units})")
+    ax.set(xlabel=by.removesuffix("_deg").replace("_", " ") + " (degrees)" * by.endswith("_deg"))
+    ax.set(ylabel=f"{curve.attrs.get('quantity', 'response').replace('_', ' ')} ({units})")
     return ax
 
 
@@ -106,6 +105,9 @@ def plot_time_course(
     if error is not None:
         low, high = values.values - error.values, values.values + error.values
         ax.fill_between(time, low, high, color=PALETTE[colour], alpha=0.25, lw=0)
+    for i in lone(values.values):
+        reach = None if error is None else float(error.values[i])
+        ax.errorbar(time[i], values.values[i], reach, fmt="o", ms=3, lw=0.8, color=PALETTE[colour])
     ax.axvline(0, color="0.6", lw=0.6)
     ax.set(xlabel="time from onset (ms)")
     return ax
@@ -147,7 +149,8 @@ def plot_generalisation(
     image = cells(ax, accuracy.transpose("time", tested).values, across, down, "viridis", (chance, 1))
     ax.set_aspect("equal")
     colour_bar(image, ax, label)
-    ax.axvline(0, color="white", lw=0.6)
-    ax.axhline(0, color="white", lw=0.6)
+    for times, draw in ((across, ax.axvline), (down, ax.axhline)):
+        if times[0] < 0 < times[-1]:
+            draw(0, color="white", lw=0.6)
     ax.set(xlabel="tested at (ms)", ylabel="trained at (ms)", title=title)
     return ax

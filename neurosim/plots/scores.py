@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of, label_ends
+from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of, label_ends, lone, width_of
+from neurosim.plots.names import lie_flat, marker_of, shortened
 from neurosim.refusals import check_alpha
 from neurosim.schema import InputError
 
@@ -27,11 +28,13 @@ def plot_scores(
 ) -> Axes:
     """Draw one bar a model, with its interval, a dot below it where it is above 0, and the noise ceiling as a band.
 
+    A model without a score (NaN) has a cross in place of its bar.
+
     Parameters
     ----------
     result : from ``neurosim.similarity.inference.infer``.
     ax : axes to draw on.
-    groups : group of each model, which gives its colour; each model its own when absent.
+    groups : group of each model, which gives its colour; all have one when absent.
     title : title of the axes.
     alpha : level of the corrected tests.
     pairs : draw a line above every two models that differ.
@@ -49,7 +52,7 @@ def plot_scores(
     ax = axes_or_new(ax, 6, 3)
     score, interval = result["score"].values, result["interval"].values
     names = [str(m) for m in result["model"].values]
-    groups = list(groups) if groups is not None else names
+    groups = list(groups) if groups is not None else [""] * len(names)
     colours = colour_of(groups)
     place = np.arange(len(score))
     ax.bar(place, score, color=[colours[g] for g in groups], width=0.8)
@@ -57,21 +60,37 @@ def plot_scores(
     reached = interval if np.isfinite(interval).any() else np.stack([score, score], axis=1)
     top = float(np.nanmax(reached[:, 1], initial=-np.inf))
     if "ceiling" in result:
-        ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0, label="noise ceiling")
+        _draw_ceiling(ax, result["ceiling"].values)
         top = max(top, float(result["ceiling"].max()))
     ax.axhline(0, color="black", linewidth=0.6)
+    lost = np.isnan(score)
+    ax.scatter(place[lost], np.zeros(lost.sum()), s=9, marker="x", color="0.4", linewidth=0.8)
     floor = min(0.0, float(np.nanmin(reached[:, 0], initial=np.inf)))
     mark = floor - 0.04 * (top - floor)
     above = result["p_zero_corrected"].values < alpha
     ax.scatter(place[above], np.full(above.sum(), mark), s=5, color="black", clip_on=False)
     if pairs:
         top = _draw_pairs(ax, result["p_pair_corrected"].values < alpha, top, 0.03 * (top - floor))
-    ax.set_xticks(place, names, rotation=90, fontsize=6)
+    upright = not lie_flat(names, 6, width_of(ax))
+    ax.set_xticks(place, shortened(names) if upright else names, rotation=90 if upright else 0, fontsize=6)
     margin = 0.7 + 0.5 * max(0, 3 - len(score))
-    ax.set(ylabel=f"{result.attrs['method']} with the brain", xlim=(-margin, len(score) - 1 + margin))
+    ax.set(ylabel=_measured(result), xlim=(-margin, len(score) - 1 + margin))
     ax.set_ylim(mark - 0.02, top * 1.02 if pairs else None)
     ax.set_title(title)
     return ax
+
+
+def _measured(result: xr.Dataset) -> str:
+    """Return what the heights are."""
+    return f"{str(result.attrs['method']).replace('_', ' ')} with the brain"
+
+
+def _draw_ceiling(ax: Axes, ceiling: np.ndarray) -> None:
+    """Draw the noise ceiling as a band, and write what it is at its lower edge."""
+    ax.axhspan(*ceiling, color="0.85", zorder=0, label="noise ceiling")
+    ax.text(
+        0.01, ceiling[0], "noise ceiling", transform=ax.get_yaxis_transform(), fontsize=5.5, color="0.4", va="bottom"
+    )
 
 
 def _draw_pairs(ax: Axes, differ: np.ndarray, top: float, step: float) -> float:
@@ -114,7 +133,8 @@ def plot_profiles(
     ([0.0, 1.0], [0.2, 0.5])
     """
     ax = axes_or_new(ax, 4.5, 3)
-    colours, names = colour_of(list(groups)), [str(m) for m in result["model"].values]
+    colours, names = colour_of(list(groups)), shortened([str(m) for m in result["model"].values])
+    markers, titles = marker_of(list(groups)), dict(zip(colours, shortened(list(colours)), strict=True))
     alone = [g for g in colours if g in unordered or list(groups).count(g) == 1]
     ends: list[tuple[float, str, str]] = []
     beside = 0.0 if len(alone) == len(colours) else 1.0
@@ -127,16 +147,16 @@ def plot_profiles(
             ends += [(float(y), names[i], colour) for i, y in zip(members, score, strict=True)]
         else:
             depth = np.linspace(0, 1, len(members))
-            ends.append((float(score[-1]), group, colour))
+            ends.append((float(score[np.isfinite(score)][-1:].sum()), titles[group], colour))
         shift = DODGE * (place - (len(colours) - 1) / 2) if len(colours) > 1 else 0.0
         style = "none" if group in alone else "-"
-        ax.plot(depth, score, linestyle=style, marker="o", markersize=2.5, color=colour, label=group)
+        ax.plot(depth, score, linestyle=style, marker=markers[group], markersize=2.5, color=colour, label=group)
         ax.vlines(depth + shift, interval[:, 0], interval[:, 1], color=colour, linewidth=0.6)
     if "ceiling" in result:
-        ax.axhspan(*result["ceiling"].values, color="0.85", zorder=0)
+        _draw_ceiling(ax, result["ceiling"].values)
     ax.axhline(0, color="black", linewidth=0.6)
-    ax.set(xlabel="depth in the network", ylabel=f"{result.attrs['method']} with the brain")
-    ax.set(xlim=(-0.04, beside + 0.04), xticks=np.linspace(0, 1, 5))
+    ax.set(xlabel="depth in the network", ylabel=_measured(result), xlim=(-0.04, beside + 0.04))
+    ax.set_xticks([0, 0.5, 1], ["first", "", "last"])
     if len(alone) == len(colours):
         ax.set(xlabel="one layer each", xlim=(0, beside + BESIDE), xticks=[])
     ax.set_title(title)
@@ -197,6 +217,8 @@ def plot_tested_course(
     low, high = result["interval"].transpose("bound", "time").values
     ax.plot(time, score, color=paint, lw=1.2, label=label or None)
     ax.fill_between(time, low, high, color=paint, alpha=0.2, lw=0)
+    for i in lone(score):
+        ax.errorbar(time[i], score[i], [[score[i] - low[i]], [high[i] - score[i]]], fmt="o", ms=3, lw=0.8, color=paint)
     half = 0.5 * float(np.diff(time).min()) if len(time) > 1 else 0.5
     floor = ax.get_xaxis_transform()
     for first, last in _runs(result["p_corrected"].values < alpha, np.diff(time) > GAP * 2 * half):

@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neurosim.plots.canvas import PALETTE, axes_or_new
+from neurosim.plots.canvas import PALETTE, axes_or_new, colour_bar, width_of
+from neurosim.plots.names import MOST_NAMES, lie_flat, shortened, thinned
 from neurosim.plots.pictures import as_pictures
 from neurosim.schema import InputError
 
@@ -28,9 +29,12 @@ def plot_training(history: xr.Dataset, ax: Axes | None = None, *, measure: str =
     """
     ax = axes_or_new(ax, 4, 3)
     epoch = history["epoch"].values + 1
-    ax.plot(epoch, history[measure], color=PALETTE[0], label="training")
+    mark = "o" if len(epoch) == 1 else ""
+    ax.plot(epoch, history[measure], color=PALETTE[0], label="training", marker=mark, markersize=3)
     if f"validation_{measure}" in history:
-        ax.plot(epoch, history[f"validation_{measure}"], color=PALETTE[1], label="validation")
+        ax.plot(
+            epoch, history[f"validation_{measure}"], color=PALETTE[1], label="validation", marker=mark, markersize=3
+        )
     if "best_epoch" in history:
         ax.axvline(float(history["best_epoch"]) + 1, color="0.6", linestyle=":", label="best")
     if measure == "accuracy":
@@ -41,7 +45,9 @@ def plot_training(history: xr.Dataset, ax: Axes | None = None, *, measure: str =
 
 
 def plot_confusion(evaluation: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw the confusion matrix of ``evaluate``: rows are right categories, in shares of a row, with the counts.
+    """Draw the confusion matrix of ``evaluate``: rows are right categories, in shares of a row.
+
+    Of 20 categories or fewer the counts are written, of more every second or third name.
 
     Parameters
     ----------
@@ -58,13 +64,16 @@ def plot_confusion(evaluation: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax, 4, 4)
     counts = evaluation["confusion"].values
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts > 0):
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts > 0) if len(counts) <= MOST_NAMES else ():
         colour = "white" if shares[row, column] > 0.5 else "black"
         ax.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=6, color=colour)
-    names = [str(c) for c in evaluation["category"].values]
-    ax.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0)
-    ax.set_yticks(range(len(names)), names)
+    places = thinned(len(counts))
+    names = shortened([str(c) for c in evaluation["category"].values[places]])
+    upright = not lie_flat(names, 6, 0.6 * width_of(ax))
+    ax.set_xticks(places, names, rotation=90 if upright else 0, fontsize=6)
+    ax.set_yticks(places, names, fontsize=6)
+    colour_bar(image, ax, "share of the row")
     low, high = evaluation["interval"].values
     ax.set(xlabel="named", ylabel="shown", title=f"accuracy {float(evaluation.accuracy):.3f} ({low:.3f} to {high:.3f})")
     return ax
@@ -92,7 +101,7 @@ def plot_psychometric(curve: xr.Dataset, ax: Axes | None = None, *, label: str =
         markersize=4, capsize=0, label=label,
     )  # fmt: skip
     ax.axhline(0.5, color="0.8", linewidth=0.8, zorder=0)
-    ax.set(xlabel=condition.replace("_", " "), ylim=(-0.03, 1.03))
+    ax.set(xlabel=condition.replace("_", " "), ylabel="share of the choice", ylim=(-0.03, 1.03))
     if label:
         ax.legend()
     return ax

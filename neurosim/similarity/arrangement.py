@@ -21,7 +21,7 @@ def arrange(distances: object, *, rng: np.random.Generator | int = 0) -> Any:
     Parameters
     ----------
     distances : (n, n), symmetric; negative values count as 0. An RDM (stimulus, stimulus_other) gives labelled points
-        (stimulus, axis), for :func:`~neurosim.plots.geometry.plot_stimulus_map`.
+        (stimulus, axis), for :func:`~neurosim.plots.plane.plot_stimulus_map`.
     rng : seed or generator of the starts.
 
     Returns

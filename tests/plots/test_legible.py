@@ -18,6 +18,7 @@ SLACK = 1.0  # pixels
 MODELS = [
     f"{net}/{layer}" for net in ("efficientnet", "spiking_cnn") for layer in ("conv_block_1", "conv_block_2", "out")
 ]
+MANY = [f"efficientnet_lite0_of_imagenet_block{i:02d}_expand" for i in range(30)]
 rng = np.random.default_rng(0)
 
 
@@ -34,9 +35,24 @@ def scores():
     return xr.Dataset(data, {"model": MODELS}, {"method": "spearman"})
 
 
-def square():
-    values = np.corrcoef(rng.normal(size=(len(MODELS), 20)))
-    return xr.DataArray(values, {"model": MODELS, "model_other": MODELS}, ("model", "model_other"))
+def square(names=MODELS):
+    values = np.corrcoef(rng.normal(size=(len(names), 20)))
+    return xr.DataArray(values, {"model": names, "model_other": names}, ("model", "model_other"))
+
+
+def many_scores():
+    return scores().isel(model=np.zeros(len(MANY), int), model_other=np.zeros(len(MANY), int)).assign_coords(model=MANY)
+
+
+def many_rdm(n, n_categories):
+    named = [f"a category of quite a long name, {i * n_categories // n}" for i in range(n)]
+    made = as_rdm(np.ones((n, n)) - np.eye(n), stimuli=[f"s{i}" for i in range(n)])
+    return made.assign_coords(category=("stimulus", named))
+
+
+def confusion(n):
+    found = xr.Dataset({"confusion": (("category", "named"), np.full((n, n), 3)), "accuracy": 0.5})
+    return found.assign(interval=("bound", [0.4, 0.6])).assign_coords(category=[f"category {i}" for i in range(n)])
 
 
 def rdm():
@@ -91,6 +107,31 @@ PLOTS = {
     "tested course": lambda ax: ns.plots.plot_tested_course(course(), ax=ax),
     "raster": lambda ax: ns.plots.plot_raster(spikes(), spikes(), ax, labels=("torch", "Brian2")),
     "generalisation": lambda ax: ns.plots.plot_generalisation(generalisation(), ax, chance=0.1),
+    "30 long scores": lambda ax: ns.plots.plot_scores(many_scores(), ax),
+    "30 long profiles": lambda ax: ns.plots.plot_profiles(many_scores(), ax, groups=[MANY[i // 10] for i in range(30)]),
+    "30 long subjects": lambda ax: ns.plots.plot_matrix(square(MANY), ax, label="CKA"),
+    "30 long layers over time": lambda ax: ns.plots.plot_layer_time(
+        xr.DataArray(rng.normal(size=(30, 4)), {"layer": MANY, "time": np.arange(4) * 0.1}, ("layer", "time")), ax
+    ),
+    "30 long layers of spikes": lambda ax: ns.plots.plot_raster(
+        spikes().isel(unit=np.arange(30)).assign_coords(layer=("unit", MANY)), ax=ax
+    ),
+    "rdm of 4": lambda ax: ns.plots.plot_rdm(many_rdm(4, 2), ax, order="category"),
+    "rdm of 1,000 in 100 categories": lambda ax: ns.plots.plot_rdm(many_rdm(1000, 100), ax, order="category"),
+    "rdm movie of 40": lambda ax: ns.plots.plot_rdm_movie(
+        xr.concat([rdm()] * 40, xr.DataArray(np.arange(40) * 0.1, dims="time", name="time")), ax
+    ),
+    "map of 12 categories": lambda ax: ns.plots.plot_stimulus_map(
+        xr.DataArray(rng.random((60, 2)), {"category": ("stimulus", MANY[:12] * 5)}, ("stimulus", "axis")), ax
+    ),
+    "map by a number": lambda ax: ns.plots.plot_stimulus_map(
+        xr.DataArray(rng.random((40, 2)), {"size": ("stimulus", np.arange(40.0))}, ("stimulus", "axis")), ax, by="size"
+    ),
+    "map of 2": lambda ax: ns.plots.plot_stimulus_map(
+        xr.DataArray([[0.0, 0.0], [1.0, 1.0]], {"stimulus": MANY[:2]}, ("stimulus", "axis")), ax
+    ),
+    "confusion of 3": lambda ax: ns.plots.plot_confusion(confusion(3), ax),
+    "confusion of 40": lambda ax: ns.plots.plot_confusion(confusion(40), ax),
     "stimuli": lambda ax: ns.plots.plot_stimuli(as_stimuli(rng.random((6, 3, 8, 8))), ax),
 }
 

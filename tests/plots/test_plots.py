@@ -5,21 +5,21 @@ from io import BytesIO
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from PIL import Image
 
 from neurosim.plots.canvas import figure_bytes, house_style, new_figure
 from neurosim.plots.geometry import (
-    plot_arrangement,
     plot_layer_time,
     plot_matrix,
     plot_rdm,
     plot_rdm_movie,
-    plot_stimulus_map,
 )
 from neurosim.plots.pictures import plot_raster, plot_stimuli
+from neurosim.plots.plane import plot_arrangement, plot_stimulus_map
 from neurosim.plots.recordings import plot_generalisation, plot_sweeps, plot_time_course, plot_tuning
-from neurosim.plots.scores import plot_profiles, plot_scores
+from neurosim.plots.scores import plot_profiles, plot_scores, plot_tested_course
 from neurosim.responses.tuning import fit_tuning, tuning_curve
 from neurosim.schema import InputError, as_rdm, as_responses, as_stimuli, as_sweeps
 from neurosim.similarity.inference import infer
@@ -294,3 +294,63 @@ def test_populations_are_points_that_no_line_joins(result):
     assert [line.get_linestyle() for line in ax.lines] == ["-", "None"] and "stress 0.12" in [
         t.get_text() for t in ax.texts
     ]
+
+
+def test_long_names_are_whole_in_the_file():
+    """The layout is that of the picture that is saved, whose letters are wider than those on a screen."""
+    with house_style():
+        figure = new_figure(6.9, 2.4)
+        ax = figure.subplots()
+        ax.set_yticks(range(9), ["fully connected network, hidden 128 (snnTorch)"] * 9, fontsize=6)
+        figure.supxlabel("one thread", fontsize=5.5)
+        picture = np.asarray(Image.open(BytesIO(figure_bytes(figure)["png"])).convert("L"))
+    assert (picture[:, :3] == 255).all() and (picture < 128).any() and figure.get_dpi() != 200
+
+
+def test_one_point_alone_and_what_lies_between_gaps_are_drawn():
+    """A line through a single time has no length; a marker with its error stands in its place."""
+    time = np.arange(4) * 0.1
+    values = xr.DataArray([1.0, np.nan, 2.0, 3.0], dims="time", coords={"time": time})
+    for shown, alone in ((values, [0.0]), (values[:1], [0.0]), (values[2:], [])):
+        ax = plot_time_course(shown, 0 * shown + 0.5, new_figure().subplots())
+        assert [float(bar.lines[0].get_xdata()[0]) for bar in ax.containers] == alone
+    tested = xr.Dataset(
+        {"score": values, "p_corrected": values, "interval": xr.concat([values - 1, values + 1], "bound")}
+    )
+    ax = plot_tested_course(tested.isel(time=[0]), ax=new_figure().subplots())
+    (bar,) = ax.containers
+    np.testing.assert_allclose(bar.lines[2][0].get_segments()[0][:, 1], [0, 2])
+
+
+def test_a_model_without_a_score_is_marked_and_the_others_have_one_colour(result):
+    lost = result.assign(score=result["score"].where(result["model"] != "a/1"))
+    ax = plot_scores(lost, new_figure().subplots())
+    crosses = next(c for c in ax.collections if isinstance(c, PathCollection))
+    np.testing.assert_array_equal(crosses.get_offsets(), [[0, 0]])
+    assert len({bar.get_facecolor() for bar in ax.patches[:2]}) == 1
+    assert "noise ceiling" in [t.get_text() for t in ax.texts]
+
+
+def test_groups_of_one_colour_have_other_markers():
+    groups = [f"net{i}" for i in range(10)]
+    points = xr.DataArray(np.random.default_rng(0).random((20, 2)), dims=("model", "axis"))
+    lines = plot_arrangement(points, new_figure().subplots(), groups=groups * 2).lines[:10]
+    assert lines[0].get_color() == lines[8].get_color() and len({(x.get_color(), x.get_marker()) for x in lines}) == 10
+
+
+def test_points_that_no_line_joins_are_named_within_their_group():
+    models = [f"net/{i}" for i in range(11)] + ["circuit/e", "circuit/i", "V1", "V4"]
+    points = xr.DataArray(np.random.default_rng(0).random((15, 2)), {"model": models}, ("model", "axis"))
+    groups = ["net"] * 11 + ["circuit"] * 2 + ["brain"] * 2
+    ax = plot_arrangement(points, new_figure().subplots(), groups=groups, connect=["net"])
+    assert [t.get_text() for t in ax.texts if t.get_text()] == ["e", "i", "V1", "V4"]
+
+
+def test_tuning_to_words_has_no_line_between_them():
+    curve = xr.Dataset({"response": (("object", "unit"), [[1.0], [2.0]])}, {"object": ["face", "house"]})
+    curve["interval"] = (("object", "unit", "bound"), [[[0.5, 1.5]], [[1.5, 2.5]]])
+    ax = plot_tuning(curve.assign_attrs(label="object"), ax=new_figure().subplots())
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["face", "house"] and ax.lines[0].get_linewidth() == 0
+    turned = curve.rename(object="orientation_deg").assign_coords(orientation_deg=[0.0, 90.0])
+    ax = plot_tuning(turned.assign_attrs(label="orientation_deg"), ax=new_figure().subplots())
+    assert ax.get_xlabel() == "orientation (degrees)" and ax.lines[0].get_linewidth() > 0

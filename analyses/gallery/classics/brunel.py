@@ -86,9 +86,9 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
         axes[0, k].plot(found[f"time_{k}"], found[f"neuron_{k}"], ".", ms=1, color=PALETTE[0])
         axes[0, k].set_title(str(name).replace(", ", ",\n"), fontsize=7)
         axes[1, k].plot(found["bin"], found[f"course_{k}"], color=PALETTE[1], lw=0.7)
-        axes[1, k].set(xlabel="time (s)")
-    axes[0, 0].set_ylabel("neuron")
-    axes[1, 0].set_ylabel("rate (Hz)")
+        axes[1, k].set(xlabel="time (s)", ylim=(0, None))
+    axes[0, 0].set_ylabel("neuron (60 of all)")
+    axes[1, 0].set_ylabel("rate of all (Hz)")
 
 
 NEST = "NEST 3.10, the same network"

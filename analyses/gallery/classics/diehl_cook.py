@@ -9,7 +9,7 @@ from classic import Claim, Classic
 
 import neurosim as ns
 from neurosim import biophysics as bio
-from neurosim.plots.canvas import PALETTE, Figure
+from neurosim.plots.canvas import PALETTE, Figure, colour_bar
 from neurosim.runtime import stream
 
 DT, HIGHEST, LARGEST = 5e-4, 63.75, 1e-9  # s; Hz of the brightest pixel; S
@@ -169,8 +169,12 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     left, right = figure.subplots(1, 2)
     side, count = round(found.sizes["pixel"] ** 0.5), round(found.sizes["neuron"] ** 0.5)
     fields = found["weight"].values.T[: count**2].reshape(count, count, side, side)
-    left.imshow(fields.transpose(0, 2, 1, 3).reshape(count * side, -1), cmap="magma")
-    left.set(xticks=[], yticks=[], title=f"weights onto {count**2} of the neurons")
+    image = left.imshow(fields.transpose(0, 2, 1, 3).reshape(count * side, -1), cmap="magma", vmin=0)
+    for edge in side * np.arange(1, count) - 0.5:
+        left.axhline(edge, color="white", lw=0.5)
+        left.axvline(edge, color="white", lw=0.5)
+    colour_bar(image, left, "weight (of the largest)")
+    left.set(xticks=[], yticks=[], title=f"weights onto the first {count**2} neurons, seed 1")
     left.spines[:].set_visible(False)
     place = np.arange(found.sizes["seed"])
     right.plot(place, 100 * found["accuracy"], "o", color=PALETTE[0])

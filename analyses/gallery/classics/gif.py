@@ -77,10 +77,11 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     left.hist(gaps, 80, density=True, color=PALETTE[5], label="neurosim")
     t = np.linspace(1e3 * REFRACTORY, gaps.max(), 300)
     left.plot(t, HAZARD / 1e3 * np.exp(-HAZARD * (t / 1e3 - REFRACTORY)), color="0.3", lw=0.9, label="closed form")
-    left.set(xlabel="interval (ms)", ylabel="density (1/ms)")
+    left.set(xlabel="interval (ms)", ylabel="density (1/ms)", title=f"fixed threshold, {len(gaps):,} intervals")
     right.plot(found["time"], found["rate"].mean("seed"), color=PALETTE[0], label="neurosim")
     right.axhline(adapted_rate(found.attrs["dt"]), color="0.3", lw=0.9, label="closed form")
     right.set(xlabel="time (s)", ylabel="rate (spikes/s)", ylim=(0, None))
+    right.set_title(f"moving threshold, {found.sizes['seed']} x {found.sizes['cell']} neurons")
     for ax in (left, right):
         ax.legend(fontsize=7)
 

@@ -51,12 +51,12 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     time = 1e3 * found["membrane_time"]
     for k, label in enumerate((2.2, 2.28, 10)):
         left.plot(time, 1e3 * found["membrane"][:, k], color=PALETTE[k], lw=0.9, label=f"{label:g} \u00b5A/cm$^2$")
-    left.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    left.set(xlabel="time (ms)", ylabel="membrane (mV)", ylim=(None, 62), title="under three currents")
+    left.legend(fontsize=7, loc="upper right", ncols=3, borderaxespad=0)
     order = np.argsort(found["drive"].values)
     right.plot(found["drive"][order], found["rate"][order], "o-", ms=3, color=PALETTE[0], label="neurosim")
     right.plot([*RATES], [pair[1] for pair in RATES.values()], "x", color=PALETTE[1], label="NEURON 9")
-    right.set(xlabel="current (\u00b5A/cm$^2$)", ylabel="steady rate (Hz)", xscale="log")
+    right.set(xlabel="current (\u00b5A/cm$^2$)", ylabel="steady rate (Hz)", xscale="log", title="repetitive firing")
     right.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
     right.minorticks_off()
     right.legend(fontsize=7)

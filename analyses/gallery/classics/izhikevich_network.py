@@ -7,7 +7,7 @@ from networks import peak_frequency, raster
 
 import neurosim as ns
 from neurosim import biophysics as bio
-from neurosim.plots.canvas import PALETTE, Figure
+from neurosim.plots.canvas import PALETTE, Figure, label_ends
 
 LAYERS, STEP = ("excitatory", "inhibitory"), 1e-3  # s
 
@@ -47,7 +47,8 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     ax = figure.subplots()
     ax.plot(1e3 * found["time"], found["neuron"], ".", ms=1.2, mew=0, color=PALETTE[0])
     ax.axhline(800, color="0.6", lw=0.6)
-    ax.set(xlabel="time (ms)", ylabel="neuron", ylim=(0, 1000))
+    ax.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, 1000), ylim=(0, 1000))
+    label_ends(ax, [(400, "800 excitatory", "0.3"), (900, "200 inhibitory", "0.3")], size=7)
 
 
 WHERE = "the paper's script, 20 runs of a second in numpy: spread {}"

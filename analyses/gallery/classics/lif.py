@@ -34,10 +34,10 @@ def numbers(found: xr.Dataset) -> dict[str, float]:
 def draw(found: xr.Dataset, figure: Figure) -> None:
     """Draw the rates over the closed form."""
     ax = figure.subplots()
-    fine = np.linspace(1.0005, 5.0, 800)
+    fine = 1 + np.geomspace(1e-12, 4.0, 800)
     ax.plot(fine, closed_form(fine), color="0.6", label="closed form")
-    ax.plot(found["strength"], found["rate"], "o", ms=3, color=PALETTE[0], label="neurosim")
-    ax.set(xlabel="current (rheobases)", ylabel="rate (Hz)")
+    ax.plot(found["strength"], found["rate"], "o", ms=3, color=PALETTE[0], label="neurosim, 50 currents")
+    ax.set(xlabel="current (of the smallest that ever makes it spike)", ylabel="rate (Hz)")
     ax.legend()
 
 

@@ -6,7 +6,7 @@ from classic import Claim, Classic
 from networks import irregularity, raster, rates, spontaneous
 
 from neurosim import biophysics as bio
-from neurosim.plots.canvas import PALETTE, Figure
+from neurosim.plots.canvas import PALETTE, Figure, label_ends
 from neurosim.runtime import stream
 
 SIZES = {
@@ -105,13 +105,17 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
         kept = place == k
         left.plot(found["time"][kept], found["neuron"][kept], ".", ms=2, mew=0, color=PALETTE[k % 2])
     left.set(xlabel="time (s)", ylabel="neuron", ylim=(edges[-1], 0))
-    left.set_yticks((edges[:-1] + edges[1:]) / 2, [*SIZES], fontsize=6)
+    left.set_yticks(edges, [""] * len(edges))
+    middle = (edges[:-1] + edges[1:]) / 2
+    label_ends(left, [(y, name, PALETTE[k % 2]) for k, (y, name) in enumerate(zip(middle, SIZES, strict=True))])
+    left.set_title("one neuron in four, seed 1")
     at = np.arange(len(SIZES))
-    right.bar(at, found["rate"].mean("seed"), color=[PALETTE[k % 2] for k in at], label="neurosim")
-    right.plot(np.tile(at, (found.sizes["seed"], 1)).T, found["rate"].T, ".", color="0.3", ms=3)
-    right.plot(at, [*NEST.values()], "kx", label="NEST")
+    right.bar(at, found["rate"].mean("seed"), color=[PALETTE[k % 2] for k in at])
+    seeds, *_ = right.plot(np.tile(at, (found.sizes["seed"], 1)).T, found["rate"].T, ".", color="0.3", ms=3)
+    (nest,) = right.plot(at, [*NEST.values()], "kx")
+    right.legend([seeds, nest], [f"each of {found.sizes['seed']} seeds", "NEST"], fontsize=6, loc="upper left")
     right.set_xticks(at, [*SIZES], rotation=60, fontsize=7)
-    right.set(ylabel="rate (Hz)")
+    right.set(ylabel="rate (Hz)", title="bars: mean of the seeds")
 
 
 NEST = dict(zip(SIZES, (0.517, 2.120, 3.959, 5.011, 6.478, 7.821, 0.838, 7.007), strict=True))

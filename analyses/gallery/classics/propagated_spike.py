@@ -90,11 +90,12 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
             lw=0.9,
             label=f"{x:g} mm",
         )
-    left.set(xlabel="time (ms)", ylabel="membrane (mV)")
+    left.set(xlabel="time (ms)", ylabel="membrane (mV)", title="18.5 \u00b0C, at three places")
     left.legend(fontsize=7)
     for k, run in enumerate(found["run"].values):
-        right.plot(1e3 * found["passed"].sel(run=run), 1e3 * found["place"], color=PALETTE[k], label=str(run))
-    right.set(xlabel="time (ms)", ylabel="place (mm)")
+        label = str(run).replace("degrees", "\u00b0C")
+        right.plot(1e3 * found["passed"].sel(run=run), 1e3 * found["place"], color=PALETTE[k], label=label)
+    right.set(xlabel="time (ms)", ylabel="place (mm)", title="when the spike passes")
     right.legend(fontsize=7)
 
 

@@ -90,11 +90,21 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     left, right = figure.subplots(1, 2)
     for k, x in enumerate((0.0, *MEASURED)):
         at = found["membrane"].sel(kind="active dendrite").sel(place=x, method="nearest")
-        left.plot(1e3 * found["time"], 1e3 * at, color=PALETTE[k], label=f"{1e6 * x:.0f} \u00b5m")
+        left.plot(
+            1e3 * found["time"],
+            1e3 * at,
+            color=PALETTE[k],
+            label=f"{1e6 * x:.0f} \u00b5m from the soma" if x else "soma",
+        )
     left.set(xlabel="time (ms)", ylabel="membrane (mV)", title="active dendrite")
     for k, kind in enumerate(found["kind"].values):
         right.plot(1e6 * found["place"], 1e3 * heights(found).sel(kind=kind), color=PALETTE[k], label=str(kind))
-    right.set(xlabel="distance from the soma (\u00b5m)", ylabel="height of the spike (mV)", ylim=(0, None))
+    right.set(
+        xlabel="distance from the soma (\u00b5m)",
+        ylabel="height of the spike (mV)",
+        ylim=(0, None),
+        title="height along the trunk",
+    )
     for ax in (left, right):
         ax.legend(fontsize=7)
 

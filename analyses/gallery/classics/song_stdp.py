@@ -136,7 +136,9 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
         axes[2].hist(found["weight"][CORRELATED, part], bins, histtype="step", color=PALETTE[k + 2], label=name)
     for k in (0, 2):
         axes[k].set(xlabel="weight (of the largest)", ylabel="synapses")
-    axes[1].set(xlabel="time (s)", ylabel="mean weight (of the largest)", ylim=(0, None))
+    axes[0].set_title(f"{found.sizes['source']:,} synapses")
+    axes[1].set(xlabel="time (s)", ylabel="mean weight (of the largest)", ylim=(0, None), title="mean of A")
+    axes[2].set_title(f"{half} of each, {RATES[CORRELATED]:g} Hz")
     axes[0].legend(title="sources at", fontsize=6, title_fontsize=6)
     axes[1].legend(title="sources at", fontsize=6, title_fontsize=6)
     axes[2].legend(title="sources that fluctuate", fontsize=6, title_fontsize=6)

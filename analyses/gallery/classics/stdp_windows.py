@@ -84,9 +84,12 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     """Draw the window over its closed form, and the changes by frequency over those measured in slices."""
     left, right = figure.subplots(1, 2)
     for side in (np.linspace(-0.1, -1e-3, 100), np.linspace(0, 0.1, 100)):
-        left.plot(1e3 * side, 100 * closed_form(side), color="0.5", lw=0.9)
-    left.plot(1e3 * GAPS, 100 * found["window"], "o", ms=4, color=PALETTE[0])
-    left.set(xlabel="target after source (ms)", ylabel="change (% of the largest weight)")
+        left.plot(
+            1e3 * side, 100 * closed_form(side), color="0.5", lw=0.9, label="closed form" if side[0] < 0 else None
+        )
+    left.plot(1e3 * GAPS, 100 * found["window"], "o", ms=4, color=PALETTE[0], label="neurosim")
+    left.set(xlabel="target after source (ms)", ylabel="change (% of the largest weight)", title="one pair")
+    left.legend(fontsize=6)
     for k, (gap, rows) in enumerate(MEASURED.items()):
         mean, error = np.array([*rows.values()]).T
         right.errorbar([*rows], mean, error, ls="", marker="x", color=PALETTE[k], label=f"slices, {1e3 * gap:+.0f} ms")
@@ -99,8 +102,9 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
             label=f"triplets, {1e3 * gap:+.0f} ms",
         )
     right.axhline(0, color="0.8", lw=0.6)
-    right.set(xlabel="frequency of pairings (Hz)", ylabel="change of the weight")
-    right.legend(fontsize=5.5)
+    right.set(xlabel="frequency of pairings (Hz)", ylabel="change (share of the weight)")
+    right.set_title("pairings, by the triplet rule and in slices (\u00b1 s.e.)")
+    right.legend(fontsize=6)
 
 
 CLASSIC = Classic(

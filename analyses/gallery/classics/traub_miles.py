@@ -32,11 +32,11 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
         left.plot(
             1e3 * found["membrane_time"], 1e3 * found["membrane"][:, k], color=PALETTE[k], lw=0.8, label=f"{drive:g} nA"
         )
-    left.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-    right.plot(found["drive"], found["rate"], "o", color=PALETTE[0], label="neurosim")
-    right.plot([*RATES], [*RATES.values()], "-", color="0.6", lw=0.8, label="LSODA")
-    right.set(xlabel="current (nA)", ylabel="steady rate (Hz)")
+    left.set(xlabel="time (ms)", ylabel="membrane (mV)", ylim=(None, 68), title="under two currents")
+    left.legend(fontsize=7, loc="upper right", ncols=2, borderaxespad=0)
+    right.plot(found["drive"], found["rate"], "o", ms=4, color=PALETTE[0], label="neurosim")
+    right.plot([*RATES], [*RATES.values()], "-", color="0.6", lw=0.8, label="LSODA (scipy)")
+    right.set(xlabel="current (nA)", ylabel="steady rate (Hz)", title="steady firing")
     right.legend(fontsize=7)
 
 

@@ -6,7 +6,7 @@ from classic import Claim, Classic
 
 import neurosim as ns
 from neurosim import biophysics as bio
-from neurosim.plots.canvas import PALETTE, Figure
+from neurosim.plots.canvas import PALETTE, Figure, label_ends
 
 N_SPIKES, TAU = 20, 1e-3  # of each train; of the current, s
 FREQUENCIES = (5, 10, 20, 40, 100)  # Hz
@@ -74,9 +74,11 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     for ax, (name, synapse) in zip(axes, SYNAPSES.items(), strict=True):
         for k, f in enumerate(FREQUENCIES):
             ax.plot(found["spike"] + 1, found["brought"].sel(synapse=name, frequency=f), "o", ms=2.5, color=PALETTE[k])
-            ax.plot(found["spike"] + 1, of_the_map(synapse, 1 / f), color=PALETTE[k], lw=0.8, label=f"{f} Hz")
-        ax.set(xlabel="spike", ylabel="share of the weight", title=name)
-    axes[1].legend(fontsize=7)
+            ax.plot(found["spike"] + 1, of_the_map(synapse, 1 / f), color=PALETTE[k], lw=0.8)
+        ax.set(xlabel="spike", ylabel="share of the weight", xticks=(1, 5, 10, 15, 20), ylim=(0, None))
+        ax.set_title(f"{name}; lines: the map of the paper")
+        last = found["brought"].sel(synapse=name).isel(spike=-1)
+        label_ends(ax, [(float(last[k]), f"{f} Hz", PALETTE[k]) for k, f in enumerate(FREQUENCIES)])
 
 
 STILL = SYNAPSES["depressing"]

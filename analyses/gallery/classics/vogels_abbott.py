@@ -8,7 +8,7 @@ from classic import Claim, Classic
 from networks import irregularity, raster, rates, spontaneous
 
 from neurosim import biophysics as bio
-from neurosim.plots.canvas import PALETTE, Figure
+from neurosim.plots.canvas import PALETTE, Figure, label_ends
 from neurosim.runtime import stream
 
 SIZES = {"excitatory": 3200, "inhibitory": 800}
@@ -74,11 +74,19 @@ def numbers(found: xr.Dataset) -> dict[str, float]:
 
 def draw(found: xr.Dataset, figure: Figure) -> None:
     """Draw a raster of every twentieth cell of both."""
-    for ax, kind in zip(figure.subplots(1, 2), KINDS, strict=True):
+    axes = figure.subplots(1, 2)
+    for ax, kind, synapses in zip(axes, KINDS, ("currents", "conductances"), strict=True):
         ax.plot(found[f"time_{kind}"], found[f"neuron_{kind}"], ".", ms=2, mew=0, color=PALETTE[0])
         ax.axhline(SIZES["excitatory"], color="0.6", lw=0.6)
         mean = float(found["rate"].sel(kind=kind).mean())
-        ax.set(xlabel="time (s)", ylabel="neuron", title=f"{kind}: {mean:.1f} Hz", ylim=(0, 4000))
+        ax.set(
+            xlabel="time (s)",
+            ylabel="neuron, one in 20 drawn",
+            ylim=(0, 4000),
+            title=f"{kind} ({synapses}): {mean:.1f} Hz",
+        )
+    middles = (SIZES["excitatory"] / 2, SIZES["excitatory"] + SIZES["inhibitory"] / 2)
+    label_ends(axes[1], [(y, name, "0.3") for name, y in zip(SIZES, middles, strict=True)])
 
 
 WHERE = "appendix B, benchmarks 1 and 2, by NEST 3.10: standard error"

@@ -43,12 +43,12 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
             lw=0.8,
             label=f"{drive} \u00b5A/cm$^2$",
         )
-    left.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    left.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    left.set(xlabel="time (ms)", ylabel="membrane (mV)", ylim=(None, 68), title="under two currents")
+    left.legend(fontsize=7, loc="upper right", ncols=2, borderaxespad=0)
     order = np.argsort(found["drive"].values)
     right.plot(found["drive"][order], found["rate"][order], "o", ms=3, color=PALETTE[0], label="neurosim")
-    right.plot([*RATES], [*RATES.values()], "-", color="0.6", lw=0.8, label="LSODA")
-    right.set(xlabel="current (\u00b5A/cm$^2$)", ylabel="steady rate (Hz)")
+    right.plot([*RATES], [*RATES.values()], "-", color="0.6", lw=0.8, label="LSODA (scipy)")
+    right.set(xlabel="current (\u00b5A/cm$^2$)", ylabel="steady rate (Hz)", title="steady firing")
     right.legend(fontsize=7)
 
 

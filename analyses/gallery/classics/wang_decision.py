@@ -9,6 +9,7 @@ from neurosim import biophysics as bio
 from neurosim.plots.canvas import PALETTE, Figure
 
 POOLS, BIN, LEVEL = ("first", "second"), 0.02, 15.0  # s; spikes/s at which a pool has decided
+SHOWN = 6  # trials that are drawn
 
 
 def compute(
@@ -73,16 +74,25 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     """Draw rates of some trials, choices and times of decisions by coherence."""
     axes = figure.subplots(1, 3)
     correct, when = choices(found)
-    for k, pool in enumerate(POOLS):
-        axes[0].plot(found["time"], found["rate"].sel(pool=pool)[-1, :6].T, color=PALETTE[k], lw=0.7)
-    axes[0].set(xlabel="time (s)", ylabel="rate (spikes/s)", title=f"coherence {float(found['coherence'][-1]):g}")
+    for k, (pool, what) in enumerate(zip(POOLS, ("pool that is shown more", "other pool"), strict=True)):
+        courses = found["rate"].sel(pool=pool)[-1, :SHOWN]
+        axes[0].plot(found["time"], courses.T, color=PALETTE[k], lw=0.7, label=[what] + ["_"] * (SHOWN - 1))
+    axes[0].axhline(LEVEL, color="0.5", lw=0.8, ls="--")
+    axes[0].text(float(found["time"][-1]), LEVEL + 1, "decided", fontsize=6, color="0.4", ha="right")
+    axes[0].legend(fontsize=6, loc="upper left", borderaxespad=0)
+    axes[0].set(xlabel="time (s)", ylabel="rate (spikes/s)", ylim=(None, 1.25 * float(found["rate"].max())))
+    axes[0].set_title(f"{SHOWN} trials, coherence {float(found['coherence'][-1]):.1%}")
     percent = 100 * found["coherence"].values
     n = np.isfinite(correct).sum(1)
     share, mean, error = np.nanmean(correct, 1), np.nanmean(when, 1), np.nanstd(when, 1) / np.sqrt(n)
     axes[1].errorbar(percent, 100 * share, 100 * np.sqrt(share * (1 - share) / n), fmt="o-", ms=4, color=PALETTE[0])
-    axes[1].set(xlabel="coherence (%)", ylabel="correct (%)", ylim=(30, 103), title="psychometric")
+    axes[1].axhline(50, color="0.5", lw=0.8, ls="--")
+    axes[1].set(xlabel="coherence (%)", ylabel="correct, at 0 the first (%)", ylim=(0, 103))
+    axes[1].set_title(f"{found.sizes['trial']} trials each (\u00b1 s.e.)")
     axes[2].errorbar(percent, 1e3 * mean, 1e3 * error, fmt="o-", ms=4, color=PALETTE[1])
-    axes[2].set(xlabel="coherence (%)", ylabel="time of decision (ms)", title="chronometric")
+    axes[2].set(
+        xlabel="coherence (%)", ylabel="time of decision (ms)", ylim=(0, None), title="those that decided (\u00b1 s.e.)"
+    )
 
 
 CLASSIC = Classic(

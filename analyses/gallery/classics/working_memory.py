@@ -112,12 +112,17 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     figure.colorbar(image, ax=left, label="rate (spikes/s)")
     left.axvline(CUE_FROM, color="w", lw=0.6)
     left.axvline(CUE_UNTIL, color="w", lw=0.6)
-    left.set(xlabel="time (s)", ylabel="preferred place (degrees)")
+    left.text(CUE_UNTIL + 0.05, 330, "between the lines: the cue, at 180\u00b0", color="w", fontsize=6, va="center")
+    left.set(xlabel="time (s)", ylabel="preferred place (degrees)", yticks=range(0, 361, 90), title="one trial")
     for k, shown in enumerate(found["shown"].values):
         late = found["rate"].sel(shown=shown).isel(time=slice(-6, None)).mean(("trial", "time"))
-        right.plot(found["cell"], late, color=PALETTE[1 - k], label=f"shown: {shown}")
-    right.set(xlabel="preferred place (degrees)", ylabel="rate at the end (spikes/s)")
-    right.legend(fontsize=7)
+        right.plot(
+            found["cell"], late, color=PALETTE[1 - k], label={"none": "without a cue", "cue": "with it"}[str(shown)]
+        )
+    right.set(xlabel="preferred place (degrees)", ylabel="rate at the end (spikes/s)", xticks=range(0, 361, 90))
+    right.set_title(f"last {6 * BIN:g} s, mean of {found.sizes['trial']} trials")
+    right.set_ylim(None, 1.25 * right.get_ylim()[1])
+    right.legend(fontsize=7, ncols=2, loc="upper right", borderaxespad=0)
 
 
 CLASSIC = Classic(

@@ -46,7 +46,7 @@ def draw(job: Job) -> Drawn:
         shown = rdm if labels is None else rdm.assign_coords(category=("stimulus", labels))
         geometry.plot_rdm(shown, ax, title=name, named=i % n_columns == 0, colorbar=False)
         ax.set_title(name, fontsize=5.5, fontweight="normal")
-    figure.colorbar(axes[0].images[0], ax=axes.tolist(), aspect=50, label="percentile / 100")
+    figure.colorbar(axes[0].images[0], ax=axes.tolist(), aspect=50, label=geometry.PERCENTILE)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
     bare = [r.drop_vars([c for c in r.coords if c not in ("stimulus", "stimulus_other")]) for _, r in panels]

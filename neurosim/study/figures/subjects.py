@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim import storage
-from neurosim.plots import canvas, geometry
+from neurosim.plots import canvas, geometry, plane
 from neurosim.plots.places import same_places
 from neurosim.study.analyses.relations import Relations
 from neurosim.study.engine.step import Job, Step
@@ -45,7 +45,7 @@ def draw(job: Job) -> Drawn:
     ax = parts[1].subplots()
     groups, joined = [str(g) for g in relations["group"].values], job.config["joined"]
     stress = float(relations.attrs["stress"])
-    geometry.plot_arrangement(relations["points"], ax, groups=groups, connect=joined, stress=stress)
+    plane.plot_arrangement(relations["points"], ax, groups=groups, connect=joined, stress=stress)
     ax.set_title("near when their RDMs agree")
     canvas.letter_panels([left, right, ax])
     return figure, relations
