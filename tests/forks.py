@@ -1,6 +1,6 @@
 """Python commands as forks of a process that has imported the large libraries, for tests that start many of them.
 
-``command("-m", "neurosim.study.engine.worker")`` starts what ``[sys.executable, "-m", ...]`` does. What
+``command("-m", "neurosim.study.engine.worker")`` starts what ``[sys.executable, "-m", ...]`` does; so with "-c". What
 it starts is a small process that stands for the fork: it has its standard streams, folder and environment, ends with
 its code or signal, and when it is killed so is the fork. Nothing of neurosim is imported before the fork. Tests of how
 a process begins or of what it loads start a process of its own; so does everything where there is no Linux.
@@ -43,7 +43,7 @@ ADDRESS = "FORKS_OF_TESTS"  # the variable by which a fork finds who made it
 
 
 def command(*words: str) -> tuple[str, ...]:
-    """Return the words that start ``python -m module ...`` or ``python script.py ...`` as a fork."""
+    """Return the words that start ``python -m module ...`` ``python -c code`` or ``python script.py`` as a fork."""
     if sys.platform != "linux":
         return (sys.executable, *words)
     return (sys.executable, "-I", "-S", __file__, "start", _server(), *words)
@@ -159,7 +159,7 @@ def _become(asked: dict, streams: array.array, path: list[str]) -> list[str]:
         atexit.unregister(logger.clean_up_logging)
     given = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     words: list[str] = asked["words"]
-    first = str(Path.cwd()) if words[0] == "-m" else str(Path(words[0]).resolve().parent)
+    first = str(Path.cwd()) if words[0] in ("-m", "-c") else str(Path(words[0]).resolve().parent)
     sys.path[:] = [first, *given, *path]
     return words
 
@@ -173,6 +173,9 @@ def run(words: list[str]) -> None:
     if words[0] == "-m":
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
     else:
         sys.argv = words
         runpy.run_path(words[0], run_name="__main__")

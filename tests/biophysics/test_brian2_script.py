@@ -1,7 +1,6 @@
 """Circuits written as Brian2 scripts: run by themselves in a fresh process, they send the spikes of the engine."""
 
 import subprocess
-import sys
 import textwrap
 from dataclasses import replace
 
@@ -29,6 +28,7 @@ from neurosim.biophysics import (
 from neurosim.biophysics import FailingParameters as Failing
 from neurosim.parameters import DiscreteLIFParameters
 from neurosim.schema import InputError
+from tests import forks
 
 RNG = np.random.default_rng(3)
 SHOWN = ns.as_stimuli(RNG.integers(0, 2, (2, 30, 4)).astype(float), dims=("stimulus", "time", "unit"), time_step=1e-3)
@@ -126,7 +126,7 @@ def scripts(tmp_path_factory):
     for name, (circuit, stimuli) in made.items():
         to_brian2(circuit, stimuli, path=folder / f"{name}.py", rng=5)
     (folder / "run_all.py").write_text(textwrap.dedent(RUN))
-    done = subprocess.run([sys.executable, "run_all.py"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(forks.command("run_all.py"), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return made, dict(np.load(folder / "found.npz")), folder
 

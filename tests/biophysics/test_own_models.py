@@ -20,6 +20,7 @@ from neurosim.biophysics.populations import Population
 from neurosim.biophysics.projections import Projection
 from neurosim.biophysics.simulation import simulate
 from neurosim.schema import InputError, as_stimuli
+from tests import forks
 
 QUADRATIC = '''
 """The quadratic integrate-and-fire neuron."""
@@ -228,6 +229,7 @@ import numpy as np
 import neurosim as ns
 from quadratic_neuron import QuadraticParameters
 from neurosim.schema import as_stimuli
+from tests import forks
 
 b = ns.biophysics
 neurons = b.Population("own", 2, QuadraticParameters(), 2e-10)
@@ -248,7 +250,7 @@ def test_an_installed_package_brings_a_neuron(tmp_path):
     (about / "entry_points.txt").write_text("[neurosim]\nquadratic = quadratic_neuron\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{USE}"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "c.nc")], capture_output=True, text=True, check=False
+        forks.command("-c", code, str(tmp_path / "c.nc")), capture_output=True, text=True, check=False
     )
     assert done.stdout.strip().endswith("10.1137/0146017 True True"), done.stderr
 

@@ -17,6 +17,7 @@ from neurosim.networks.optimization import TrainingOptions
 from neurosim.schema import InputError, as_stimuli
 from neurosim.stimuli.encoders import encode_rate
 from neurosim.tasks.classification import classification_task
+from tests import forks
 from tests.test_registry import installed
 
 STIMULI = {
@@ -197,5 +198,5 @@ def test_an_installed_package_brings_an_architecture(tmp_path):
         "from neurosim.networks import ARCHITECTURES, build_network;"
         "print(build_network(ARCHITECTURES['Linear'].specification(), (8, 8), 3))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(forks.command("-c", code), capture_output=True, text=True, check=False)
     assert "out_features=3" in done.stdout, done.stderr

@@ -1,7 +1,6 @@
 """Training that is killed and resumed ends with the same bits; checkpoints of other trainings are refused."""
 
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -27,10 +26,12 @@ from neurosim.stimuli.images import load_digits
 from neurosim.storage import StorageError
 from neurosim.tasks.augmentation import chained, pixel_noise, random_crops, random_flips
 from neurosim.tasks.classification import classification_task
+from tests import forks
 
 CHILD = """
 import sys
 from tests.networks.test_training import trained
+from tests import forks
 trained(sys.argv[1])
 """
 
@@ -49,7 +50,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     torch.set_num_threads(1)
     whole, history = trained(None)
     path = tmp_path / "run.safetensors"
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], env={"OMP_NUM_THREADS": "1", "PATH": ""})
+    child = subprocess.Popen(forks.command("-c", CHILD, str(path)))
     while child.poll() is None and not path.exists():
         time.sleep(0.01)
     child.kill()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import sys
 import typing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import xarray as xr
 import neurosim as ns
 from neurosim.recordings.reader import READERS, Reader
 from neurosim.schema import InputError
+from tests import forks
 from tests.test_registry import installed
 
 EXAMPLES = [(name, ending) for name, reader in READERS.items() if reader.example for ending in reader.endings or ("",)]
@@ -108,5 +108,5 @@ def test_a_format_of_an_installed_package_is_read_like_the_others(tmp_path):
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import neurosim as ns\n"
         f"print(float(ns.load_responses({str(tmp_path / 'a.7s')!r}).sum()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(forks.command("-c", code), capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "42.0"

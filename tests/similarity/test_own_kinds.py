@@ -28,6 +28,7 @@ from neurosim.similarity.shrinkage import SHRINKAGES, Shrinkage
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES, SpikeDistance
 from neurosim.similarity.spike_rdms import spike_rdm
 from neurosim.similarity.weighting import WEIGHTINGS, Weighting
+from tests import forks
 
 RECORDS = [
     *METRICS.values(),
@@ -241,6 +242,7 @@ def test_an_own_shrinkage_and_an_own_weighting_are_known_by_name():
 THEIRS = """
 import numpy as np
 from neurosim.similarity import Measure, Method, Metric, SpikeDistance
+from tests import forks
 LARGEST = Metric("largest", lambda x: np.abs(x[:, None] - x[None]).max(-1), "largest difference")
 SIGNS = Method("signs", "share of equal signs", score=lambda a, b: float(np.mean((a > a.mean()) == (b > b.mean()))))
 LAST = SpikeDistance("last", lambda ts: abs(np.subtract.outer(*2 * ([t[-1] for t in ts],))))
@@ -265,7 +267,7 @@ def test_an_installed_package_adds_all_of_them(tmp_path):
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their_kinds\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[neurosim]\nmine = their_kinds\n")
-    done = subprocess.run([sys.executable, "-c", USE, tmp_path], capture_output=True, text=True, check=False)
+    done = subprocess.run(forks.command("-c", USE, str(tmp_path)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[0, 2, 3, 1], 1, 1, [0, 2, 7]]
 
