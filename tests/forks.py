@@ -24,17 +24,22 @@ from pathlib import Path
 
 LIBRARIES = (
     "brian2",
+    "distributed",
+    "fontTools.subset",
     "h5netcdf",
     "jinja2",
     "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
+    "nir",
     "pandas",
     "pydantic",
     "scipy.stats",
     "sklearn.linear_model",
+    "sklearn.manifold",
     "snntorch",
-    "torch",
+    "torch._dynamo",  # of every optimizer
     "typer",
     "xarray",
 )

@@ -6,9 +6,8 @@ A block of another tool carries ``:class: peer`` and runs where that tool, the p
 import functools
 import importlib.util
 import json
+import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import neurosim
 
 from .study.conftest import made_once
+from .study.conftest import script as run_script
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 ROOMS = ("guides", "coming_from")
@@ -26,8 +26,9 @@ NAME = re.compile(r"\bns\.((?:\w+\.)*\w+)")
 OF_PEER = ":class: peer\n"
 NO_PART_OF_DEV = {"brainscore_vision", "mne_rsa", "spikingjelly", "thingsvision"}
 ALL_IN_ONE_PROCESS = """
-import json, logging, os, runpy, sys, traceback
+import json, logging, os, runpy, sys, traceback, warnings
 logging.disable(logging.WARNING)
+warnings.simplefilter("ignore")
 failed = {}
 for script in sys.argv[1:]:
     os.makedirs(script + ".files")
@@ -67,14 +68,17 @@ def script_of(text):
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory):
-    """What went wrong on each page, all pages run one after the other in a process of their own, once for all tests."""
+    """What went wrong on each page, all run one after the other in a process of their own, once for all tests.
+
+    It is a fork, as are the workers of the studies on the pages: see ``tests/forks.py``.
+    """
 
     def make(folder):
         scripts = [folder / f"{page.parent.name}_{page.stem}.py" for page in PAGES]
         for page, script in zip(PAGES, scripts, strict=True):
             script.write_text(script_of(page.read_text()))
-        command = [sys.executable, "-W", "ignore", "-c", ALL_IN_ONE_PROCESS, *map(str, scripts)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        (folder / "all.py").write_text(ALL_IN_ONE_PROCESS)
+        done = run_script("all.py", *scripts, cwd=folder, env=dict(os.environ))
         assert done.returncode == 0, done.stderr
         by_script = json.loads(done.stdout.splitlines()[-1])
         found = [by_script.get(str(script)) for script in scripts]

@@ -1,7 +1,9 @@
 """Is everything that a result depends on in its key?"""
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -71,6 +73,21 @@ def test_two_files_of_one_name_do_not_hide_each_other(name, house):
     assert source_digest("neurosim.step") == before
     keys.forget()
     assert source_digest("neurosim.step") != before
+
+
+def test_a_file_of_the_same_size_that_is_written_at_once_or_dated_back_is_read_again(house):
+    file = house / "neurosim" / "a" / "noise.py"
+    long_ago, seen = time.time() - 3600, []
+    for text in ("N = 1\n", "N = 2\n", "from neurosim import unused\n"):
+        file.write_text(text)
+        keys.forget()
+        seen.append(source_digest("neurosim.step"))
+    for text in ("N = 1\n", "N = 3\n"):
+        file.write_text(text)
+        os.utime(file, (long_ago, long_ago))
+        keys.forget()
+        seen.append(source_digest("neurosim.step"))
+    assert seen[3] == seen[0] and len(set(seen)) == 4
 
 
 def test_what_a_package_attaches_lazily_may_come_from_anywhere_in_it(house):

@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from neurosim import storage
 from neurosim.study.engine.orders import Question, written
 from neurosim.study.engine.scheduler import look_up, order_of
@@ -33,6 +31,25 @@ def loaded(code, *words, cwd, env=None):
 
 
 WORKER = "from pathlib import Path; from neurosim.study import do_job; assert do_job(Path(sys.argv[1])) == 0"
+WORKERS = f"""
+import os
+import xarray
+from pathlib import Path
+from neurosim.study import do_job
+for job in map(Path, sys.argv[1:]):
+    if os.fork() == 0:
+        code = do_job(job)
+        job.with_suffix(".loaded").write_text(" ".join(m for m in {HEAVY} if m in sys.modules))
+        os._exit(code)
+    assert os.wait()[1] == 0
+"""
+TAKES = {
+    "stimuli": set(),
+    "rdms:near": set(),
+    "brain:area": {"scipy.stats"},
+    "rsa:area": {"scipy.stats"},
+    "figure:scores_area": {"matplotlib"},
+}
 CONTROLLER = """
 from pathlib import Path
 from neurosim.cli import app
@@ -57,23 +74,17 @@ def test_a_study_of_networks_and_circuits_is_checked_without_torch(tmp_path):
     assert checked <= {"xarray", "nir"}
 
 
-@pytest.mark.parametrize(
-    ("step", "takes"),
-    [
-        ("stimuli", set()),
-        ("rdms:near", set()),
-        ("brain:area", {"scipy.stats"}),
-        ("rsa:area", {"scipy.stats"}),
-        ("figure:scores_area", {"matplotlib"}),
-    ],
-)
-def test_a_worker_loads_what_its_step_takes(step, takes, finished, tmp_path):
+def test_a_worker_loads_what_its_step_takes(finished, tmp_path):
+    """Each step runs in a fork of a process that has loaded nothing but what all of them take."""
     study, _, base = read_study(finished.study)
     looks = {look.step.name: look for look in look_up(plan(study, base), Store(finished.store), "cpu")}
-    entries = {name: looks[name].entry for name in looks[step].step.inputs}
-    order = order_of(looks[step].step, entries, Store(tmp_path / "store"), "cpu")
-    storage.write_text(tmp_path / "job.json", written(order))
-    assert loaded(WORKER, tmp_path / "job.json", cwd=tmp_path) == {"xarray"} | takes
+    jobs = [tmp_path / f"{i}.json" for i in range(len(TAKES))]
+    for step, job in zip(TAKES, jobs, strict=True):
+        entries = {name: looks[name].entry for name in looks[step].step.inputs}
+        storage.write_text(job, written(order_of(looks[step].step, entries, Store(tmp_path / "store"), "cpu")))
+    assert loaded(WORKERS, *jobs, cwd=tmp_path) == {"xarray"}
+    found = {step: set(job.with_suffix(".loaded").read_text().split()) for step, job in zip(TAKES, jobs, strict=True)}
+    assert found == {step: {"xarray"} | takes for step, takes in TAKES.items()}
 
 
 def test_a_worker_that_is_asked_what_it_has_loads_nothing(tmp_path):

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ WORK = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 QUOTED = re.compile(rf"""["']({PACKAGE}[.:][\w.:]*)(?=["'{{])""")
 IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|.*)|import[ \t]+(.*))", re.MULTILINE)
 COMMENT = re.compile(r"#.*")
+MOMENT = 2_000_000_000  # ns in which a file can change twice and look the same; some file systems count in seconds
 MADE_FROM = ("work", "config", "inputs_digests", "source", "libraries", "device")
 
 
@@ -75,18 +77,26 @@ def source_digest(*modules: str) -> str:
     "module:function" do; data files beside a module of a package belong to it. It is found once; :func:`forget` makes
     it look again.
     """
-    return digest_of({name: _digest(p) for name, p in sorted(sources(*modules, *_plugins()).items())})
+    return digest_of({name: _digest(p) for name, p in sorted(_sources(*modules, *_plugins()).items())})
 
 
 def forget() -> None:
-    """Look at the source again when a key is next asked for: it may have been edited meanwhile."""
-    for found in (source_digest, _plugins, _home, _digest, _files, _inside, _data, _named_in):
+    """Look at the source again when a key is next asked for: it may have been edited meanwhile.
+
+    Files that nobody wrote to since, by their size and times, are not read again.
+    """
+    for found in (source_digest, _plugins, _home, _state_of, _files, _inside, _whole, _data):
         found.cache_clear()
 
 
 def sources(*modules: str) -> dict[str, Path]:
     """Return the files of `modules` and of all that they can run, by their path inside the folder of their package."""
-    found: dict[str, Path] = {}
+    return {name: Path(path) for name, path in _sources(*modules).items()}
+
+
+def _sources(*modules: str) -> dict[str, str]:
+    """Do that with paths as texts, which take a third of the time: every step asks it of hundreds of files."""
+    found: dict[str, str] = {}
     waiting = [Named(module) for module in modules]
     asked = set(waiting)
     while waiting:
@@ -94,7 +104,7 @@ def sources(*modules: str) -> dict[str, Path]:
             if name in found:
                 continue
             found[name] = path
-            if path.suffix == ".py":
+            if name.endswith(".py"):
                 new = {n for n in _named_in(name, path) if n not in asked}
                 asked |= new
                 waiting += new
@@ -114,10 +124,10 @@ def _plugins() -> tuple[str, ...]:
 
 
 @cache
-def _home(top: str) -> Path | None:
+def _home(top: str) -> str | None:
     """Return the folder of a top-level module whose source counts: ours, a plugin, or one that is not installed."""
     if top == PACKAGE:
-        return ROOT
+        return str(ROOT)
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
@@ -127,16 +137,29 @@ def _home(top: str) -> Path | None:
         return None
     home = Path(str(places[0])).resolve().parent
     mine = any(name.partition(".")[0] == top for name in _plugins())
-    return home if mine or not INSTALLED & set(home.parts) else None
+    return str(home).rstrip(os.sep) if mine or not INSTALLED & set(home.parts) else None
 
 
 @cache
-def _digest(path: Path) -> str:
-    return storage.sha256(path)
+def _state_of(path: str) -> tuple[int, ...]:
+    """Return by what a file that was not written since is known; one that was just written is known by nothing."""
+    about = Path(path).stat()
+    written = max(about.st_mtime_ns, about.st_ctime_ns)
+    now = time.time_ns()
+    return (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino, now if now - written < MOMENT else 0)
+
+
+def _digest(path: str) -> str:
+    return _digest_of(path, _state_of(path))
 
 
 @cache
-def _files(named: Named) -> dict[str, Path]:
+def _digest_of(path: str, _state: tuple[int, ...]) -> str:
+    return storage.sha256(Path(path))
+
+
+@cache
+def _files(named: Named) -> dict[str, str]:
     """Return the files that a dotted name stands for: a module and the packages around it, or a whole folder.
 
     What is imported from a package and is no module may be attached to it from anywhere in its folder.
@@ -145,70 +168,77 @@ def _files(named: Named) -> dict[str, Path]:
     place = home = _home(parts[0])
     if place is None or home is None:
         return {}
-    found: list[Path] = []
+    found: list[str] = []
     for part in parts:
         inside = _inside(place)
         if inside.get(f"{part}.py") == FILE:
-            found += [place / f"{part}.py", *_data(place, parts[0])]
+            found += [f"{place}{os.sep}{part}.py", *_data(place, parts[0])]
             break
         if inside.get(part) != FOLDER:
             if place == home or not named.imported:
                 return {}
             found += _whole(place)
             break
-        place = place / part
+        place = f"{place}{os.sep}{part}"
         if _inside(place).get("__init__.py") == FILE:
-            found.append(place / "__init__.py")
+            found.append(f"{place}{os.sep}__init__.py")
     else:
         found += _whole(place)
-    start = len(str(home).rstrip(os.sep)) + 1
-    return {str(p)[start:].replace(os.sep, "/"): p for p in found}
+    start = len(home) + 1
+    return {path[start:].replace(os.sep, "/"): path for path in found}
 
 
 @cache
-def _inside(folder: Path) -> dict[str, str]:
+def _inside(folder: str) -> dict[str, str]:
     """Return what is in a folder: files and folders by name; nothing where it is none, as inside an archive."""
-    if not folder.is_dir():
+    if not Path(folder or os.sep).is_dir():
         return {}
-    with os.scandir(folder) as entries:
+    with os.scandir(folder or os.sep) as entries:
         return {e.name: FOLDER if e.is_dir() else FILE for e in entries if e.is_dir() or e.is_file()}
 
 
-def _whole(folder: Path) -> Iterator[Path]:
-    return (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc" and not p.name.startswith("."))
+@cache
+def _whole(folder: str) -> tuple[str, ...]:
+    """Return all files in and below a folder but bytecode and hidden ones; links to folders are not followed."""
+    return tuple(
+        f"{place}{os.sep}{name}"
+        for place, _, names in os.walk(folder)
+        for name in names
+        if not name.startswith(".") and not name.endswith(".pyc") and _inside(place).get(name) == FILE
+    )
 
 
 @cache
-def _data(folder: Path, top: str) -> tuple[Path, ...]:
+def _data(folder: str, top: str) -> tuple[str, ...]:
     """Return the data files beside the modules of a package of ours or of a plugin."""
     inside = _inside(folder)
     if inside.get("__init__.py") != FILE or top not in {PACKAGE, *(n.partition(".")[0] for n in _plugins())}:
         return ()
-    found: list[Path] = []
+    found: list[str] = []
     for name, kind in inside.items():
-        path = folder / name
+        path = f"{folder}{os.sep}{name}"
         if name.startswith((".", "__")):
             continue
-        if kind == FILE and path.suffix not in CODE:
+        if kind == FILE and not name.endswith(CODE):
             found.append(path)
         elif kind == FOLDER and _inside(path).get("__init__.py") != FILE:
-            found += (p for p in _whole(path) if p.suffix not in CODE)
+            found += (p for p in _whole(path) if not p.endswith(CODE))
     return tuple(found)
 
 
-@cache
-def _named_in(name: str, path: Path) -> frozenset[Named]:
+def _named_in(name: str, path: str) -> frozenset[Named]:
     module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    return _names(storage.read_text(path), module.partition(".")[0], package)
+    package = module if name.rpartition("/")[2] == "__init__.py" else module.rpartition(".")[0]
+    return _names(path, _state_of(path), module.partition(".")[0], package)
 
 
 @cache
-def _names(text: str, top: str, package: str) -> frozenset[Named]:
-    """Return the modules that a source text can load: what it imports, and names in strings.
+def _names(path: str, _state: tuple[int, ...], top: str, package: str) -> frozenset[Named]:
+    """Return the modules that a source file can load: what it imports, and names in strings.
 
     Of the sources of this package those of others are not asked for: their versions are in the key.
     """
+    text = storage.read_text(Path(path))
     if top == PACKAGE:
         return frozenset(n for n in in_lines(text, package) if n.name.partition(".")[0] == PACKAGE)
     return frozenset(in_tree(text, package))

@@ -39,7 +39,7 @@ from neurosim.study.engine.store import Store
 DONE, USER_ERROR, STEP_ERROR = 0, 2, 3
 PRIVATE = "neurosim-worker-"
 A_MINUTE = 60.0
-OFTEN, SELDOM = 0.0, 10.0
+OFTEN, SELDOM = 0.1, 10.0  # seconds between reports of progress
 
 
 def _serve() -> None:
