@@ -216,3 +216,40 @@ def test_packed_sequences_of_unequal_lengths_are_refused_not_filled_with_zeros(b
     second = Reading(batch_axis=1)
     last = record_responses(Packed(), shown, layers=["core:1"], reading=second, batch_size=batch_size, **QUIET)
     assert last.shape == (4, 3)
+
+
+class Held(nn.Module):
+    """Layers inside containers that are called as those of our own networks are."""
+
+    def __init__(self, recorded=()):
+        super().__init__()
+        for holder in ("block", "blocks", "spikes", "network"):
+            self.add_module(holder, nn.ModuleDict({"01": nn.Linear(4, 4), "b": nn.Sequential(nn.Linear(4, 4))}))
+        self.inner = nn.ModuleDict({"block": nn.ModuleDict({"01": nn.Linear(4, 4)})})
+        if recorded:
+            self.recorded = recorded
+
+    def forward(self, x):
+        for name in ("block", "blocks", "spikes", "network"):
+            x = getattr(self, name)["b"](getattr(self, name)["01"](x))
+        return self.inner["block"]["01"](x)
+
+
+@pytest.mark.parametrize("recorded", [(), ("blocks.b", "inner.block.01")])
+def test_layers_are_called_as_they_are_asked_for_and_can_be_asked_for_as_they_are_called(recorded):
+    """A network that names no layers has the names of its modules; a name in results finds the same layer again."""
+    torch.manual_seed(0)
+    subject = Held(recorded)
+    leaves = [n for n, m in subject.named_modules() if isinstance(m, nn.Linear)]
+    labels = []
+    for name in leaves:
+        found = record_responses(subject, STIMULI, layers=[name], **QUIET)
+        [label] = set(found.layer.values.tolist())
+        again = record_responses(subject, STIMULI, layers=[label], **QUIET)
+        assert again.identical(found)
+        labels.append(label)
+    assert len(set(labels)) == len(leaves)
+    assert "inner.block.01" in labels
+    assert recorded or labels == leaves
+    with pytest.raises(InputError, match=r"no layer 'inner.block01' .*Did you mean 'inner.block.01'"):
+        record_responses(subject, STIMULI, layers=["inner.block01"], **QUIET)
