@@ -14,7 +14,15 @@ from neurosim.similarity.method import METHODS
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES
 from neurosim.similarity.spike_rdms import POPULATIONS, spike_rdm
 from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of
-from neurosim.study.analyses.rsa import OfRDMs, brain_of, check_individuals, check_stimuli, scored, stacked_models, told_of_rdms
+from neurosim.study.analyses.rsa import (
+    OfRDMs,
+    brain_of,
+    check_individuals,
+    check_stimuli,
+    scored,
+    stacked_models,
+    told_of_rdms,
+)
 from neurosim.study.analyses.rsa import cite as cite_rsa
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
