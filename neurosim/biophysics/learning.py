@@ -20,7 +20,7 @@ from neurosim.biophysics.results import BEFORE, count_spikes, label_counts, labe
 from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
 from neurosim.biophysics.watching import variables
-from neurosim.refusals import InputError
+from neurosim.refusals import InputError, asked_by
 from neurosim.runtime import as_seed, progress_bar
 from neurosim.schema import step_of
 from neurosim.units import plain
@@ -56,6 +56,7 @@ class Learned:
     records: Mapping[str, xr.DataArray] = field(default_factory=dict)
 
 
+@asked_by("learn", "simulate")
 def learn(
     circuit: Circuit,
     stimuli: xr.DataArray | Mapping[str, xr.DataArray],
@@ -252,7 +253,11 @@ def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, engine: str)
 def _labelled(q: Projection, weights: np.ndarray, kept: int, circuit: Circuit, stream: Chunk) -> xr.DataArray:
     source, target, _ = q.synapses()
     times = [*np.arange(len(weights) - 1) * kept * circuit.dt, stream.n_steps * circuit.dt]
-    coords = {"record_time": ("record_time", times, BEFORE), "source": ("synapse", source), "target": ("synapse", target)}
+    coords = {
+        "record_time": ("record_time", times, BEFORE),
+        "source": ("synapse", source),
+        "target": ("synapse", target),
+    }
     return xr.DataArray(weights, dims=("record_time", "synapse"), coords=coords, attrs={"units": _unit(circuit, q)})
 
 

@@ -140,10 +140,10 @@ def simulate(
     spike times, membranes or records a Dataset: ``responses``; along ``spike``: ``spike_time`` (s), ``spike_stimulus``,
     ``spike_trial`` and ``spike_unit`` (places along the dims); ``membrane_potential`` (stimulus, [trial,]
     membrane_time, membrane_unit), in V, or without unit where neurons are discrete; and each variable that is
-    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit). Times are those at which steps begin, values those
-    at their ends, as ``attrs["state"]`` of the times says;
-    those of synapses along a dim such as ``input->cells_synapse``, with the places of their neurons in
-    ``input->cells_source`` and ``input->cells_target``.
+    recorded by its name, such as "hidden1.w" (stimulus, [trial,] record_time, hidden1_unit); those of synapses along a
+    dim such as ``input->cells_synapse``, with the places of their neurons in ``input->cells_source`` and
+    ``input->cells_target``. Times are those at which steps begin, values those at their ends, as ``attrs["state"]`` of
+    the times says.
     A warning is logged for a population that spikes reach and that never fires, where none of its variables is
     recorded, and for one that fires as often as its refractory period allows.
 
