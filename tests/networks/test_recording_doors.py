@@ -295,6 +295,7 @@ def test_layers_in_multi_step_mode_answer_over_time_and_start_every_batch_from_s
     subject = nn.Sequential(nn.Linear(4, 3), Stepping("m"), nn.Linear(3, 2, bias=False))
     with torch.no_grad():
         subject[0].weight.abs_()
+        subject[0].bias.abs_()
         currents = subject[0](torch.tensor(TRAINS.values).float()).numpy()
     v, spikes = np.zeros((5, 3), np.float32), np.zeros((5, 6, 3))
     for k in range(6):
