@@ -16,6 +16,8 @@ from neurosim.refusals import SchemaError
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
+_PATH = re.compile(r"[/\\]|\.[A-Za-z]|^\.")
+
 
 def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarray:
     """Return `values` as an array of real numbers, or raise :class:`SchemaError`; `reader` is told to who gave a path.
@@ -23,7 +25,8 @@ def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarra
     >>> plain([[1, 2], [3, 4]], "here").shape
     (2, 2)
     """
-    refuse_path(values, who, reader)
+    for value in values[:1] if isinstance(values, list | tuple) else [values]:
+        refuse_path(value, who, reader)
     if isinstance(values, np.ma.MaskedArray):
         hidden = int(np.broadcast_to(values.mask, values.shape).sum())
         if hidden:
@@ -36,6 +39,7 @@ def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarra
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
+        _refuse_unequal(values, who, reader)
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SchemaError(f"{who}: a {type(values).__name__} is no array of numbers ({said}).") from None
     check_numbers(array, who, type(values).__name__)
@@ -49,10 +53,33 @@ def refuse_path(values: object, who: str, reader: str, asked: str = "an array") 
     Traceback (most recent call last):
     neurosim.schema.SchemaError: here: an array asked, found the text 'x.npy'; of a file: ns.load_responses('x.npy').
     """
-    if isinstance(values, os.PathLike) or (isinstance(values, str) and re.search(r"[./\\]", values)):
-        text = os.fspath(values)
-        what = "text" if isinstance(values, str) else "path"
-        raise SchemaError(f"{who}: {asked} asked, found the {what} {text!r}; of a file: ns.{reader}({text!r}).")
+    if not isinstance(values, os.PathLike) and not (isinstance(values, str) and _PATH.search(values)):
+        return
+    text = os.fspath(values)
+    found = f"{who}: {asked} asked, found the {'text' if isinstance(values, str) else 'path'} {text!r}"
+    if without_ending(text) == text:
+        raise SchemaError(f"{found}; of a file: ns.{reader}({text!r}).")
+    answered = "" if reader == "load_stimuli" else ", and ns.record_responses(network, stimuli) what a network answers"
+    raise SchemaError(f"{found}, a picture; ns.load_stimuli(folder) reads the pictures of a folder{answered}.")
+
+
+def _refuse_unequal(values: object, who: str, reader: str) -> None:
+    """Raise :class:`SchemaError` for a list of parts of unequal shapes."""
+    parts = values if isinstance(values, list | tuple) else []
+    try:
+        shapes = list(dict.fromkeys(np.shape(part) for part in parts))
+    except ValueError:
+        for part in parts:
+            _refuse_unequal(part, who, reader)
+        return
+    if len(shapes) > 1:
+        trials = (
+            "; trials in unequal numbers are rows of ns.as_trials(rows, stimuli)" if reader != "load_stimuli" else ""
+        )
+        raise SchemaError(
+            f"{who}: an array asked, found a list of parts of unequal shapes, {shapes[0]} and {shapes[1]}; cut them to "
+            f"one{trials}."
+        )
 
 
 def check_numbers(array: Any, who: str, kind: str = "array") -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@asked_by("perturbation_effect", "record_responses", "predict", "perturbed")
+@asked_by("perturbation_effect", "record_responses", "predict", "perturbed", "simulate")
 def perturbation_effect(
     subject: nn.Module | Circuit,
     perturbations: Mapping[str, Perturbation],

@@ -1,5 +1,7 @@
 """The one labelled array: builders accept what is plain and refuse the rest in one line."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,6 +167,39 @@ def test_what_is_no_array_of_numbers_is_refused_by_every_builder(bad):
         with pytest.raises(SchemaError) as caught:
             build(bad)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("build", [as_responses, as_rdm, neurosim.compute_rdm, as_stimuli])
+@pytest.mark.parametrize("picture", ["faces/one.png", Path("one.JPG"), ["one.png", "two.png"], [Path("one.tif")]])
+def test_a_picture_where_an_array_goes_is_told_who_reads_it_and_how_it_is_answered(build, picture):
+    """No reader of responses or RDMs reads a picture."""
+    with pytest.raises(SchemaError, match=r"a picture; ns.load_stimuli\(folder\) reads the pictures") as caught:
+        build(picture)
+    assert ("record_responses" in str(caught.value)) == (build is not as_stimuli)
+    assert "\n" not in str(caught.value) and "load_responses" not in str(caught.value)
+
+
+@pytest.mark.parametrize("numbers", [["1.5", "2.5", "1e-3"], "2.5"])
+def test_numbers_written_as_text_are_no_path(numbers):
+    with pytest.raises(SchemaError, match="convert it to floats first"):
+        as_responses(numbers)
+
+
+@pytest.mark.parametrize(
+    ("parts", "shapes"),
+    [
+        ([np.zeros((3, 5)), np.zeros((2, 5))], r"\(3, 5\) and \(2, 5\)"),
+        ([[np.zeros(4), np.zeros(4)], [np.zeros(4), np.zeros(6)]], r"\(4,\) and \(6,\)"),
+        ([[1, 2], 3], r"\(2,\) and \(\)"),
+    ],
+)
+def test_trials_in_unequal_numbers_or_lengths_are_told_where_they_go(parts, shapes):
+    with pytest.raises(
+        SchemaError, match=f"^compute_rdm: an array asked, found a list of parts .* {shapes}; .*as_trials"
+    ):
+        neurosim.compute_rdm(parts)
+    with pytest.raises(SchemaError, match=f"unequal shapes, {shapes}; cut them to one.$"):
+        as_stimuli(parts)
 
 
 def test_masked_values_are_refused():

@@ -34,7 +34,8 @@ class Recorded:
     responses : spikes (stimulus, [trial,] time, unit) in bins, with ``layer`` (the monitor) along ``unit``; None where
         no monitor records spikes.
     traces : by name, "V.v" or "P.rate", what other monitors recorded (stimulus, [trial,] time, unit) at every tick of
-        their clock, in the SI units that ``attrs`` name.
+        their clock, called as the trace is, in the SI units that ``attrs`` name. ``quantity`` is "membrane_potential"
+        of what is called v, vm or v_m and is in V, "electric_potential" of all else in V, else "activation".
 
     Examples
     --------
@@ -232,7 +233,7 @@ def _labelled_records(rows: list[dict[str, Record]], stimuli: xr.DataArray, tria
             raise InputError(f"{WHO}: {longer!r} counts over {steps} for other stimuli; run all for the same time.")
     spikes = [name for name, record in rows[0].items() if record.quantity == SPIKES]
     responses = _array([[row[name] for name in spikes] for row in rows], stimuli, trials) if spikes else None
-    traces = {n: _array([[row[n]] for row in rows], stimuli, trials) for n in rows[0] if n not in spikes}
+    traces = {n: _array([[row[n]] for row in rows], stimuli, trials).rename(n) for n in rows[0] if n not in spikes}
     return Recorded(responses, traces)
 
 

@@ -19,7 +19,7 @@ from neurosim.biophysics.brian2_engine import build
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.plain_numbers import number, one_of
 from neurosim.biophysics.presentation import apart, check_stimuli, make_chunk, most_at_once, spread_spikes
-from neurosim.refusals import InputError
+from neurosim.refusals import InputError, asked_by
 from neurosim.runtime import as_seed
 
 WHO = "to_brian2"
@@ -27,6 +27,7 @@ FEW = 48  # numbers that are written in place
 MOST_EMBEDDED = 100_000
 
 
+@asked_by(WHO, "simulate")
 def to_brian2(
     circuit: Circuit,
     stimuli: xr.DataArray | Mapping[str, xr.DataArray],

@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,16 +75,11 @@ Shower = Callable[[Show], dict[str, Record]]
 
 def shower(asked: Asked, trials: int) -> Shower:
     """Return what presents the stimuli of a run, and gives what the monitors recorded."""
-    if asked.is_function and asked.copies and "n_copies" not in asks_for(asked.network):
-        raise InputError(f"{WHO}: copies= is for a function of n_copies, which makes that many copies of its network.")
-    if asked.is_function and (asked.rebuild or asked.copies or set(asks_for(asked.network)) & set(OF_STIMULUS)):
-        if asked.duration is None:
-            _check_trials(asked.network, trials, "a function that runs its network")
+    network = asks_for(asked.network) if asked.is_function else []
+    present = None if asked.present is None else asks_for(asked.present)
+    anew = asked.is_function and (asked.rebuild or bool(asked.copies))
+    if is_made_anew(network, present, anew=anew, copies=asked.copies, duration=asked.duration, trials=trials):
         return lambda show: _rebuilt(asked, show)
-    if asked.present is None:
-        raise InputError(
-            f"{WHO}: nothing shows a stimulus to the network; give present=, a function of network and stimulus."
-        )
     earlier = _compiled_networks()
     built = _built(asked, {}) if asked.is_function else _given_network(asked)
     if asked.is_function and earlier & _compiled_networks():
@@ -93,16 +88,46 @@ def shower(asked: Asked, trials: int) -> Shower:
             "brian2.device.reinit() and set_device('cpp_standalone', build_on_run=False) where the function begins."
         )
     if _is_standalone():
-        _check_trials(asked.present, trials, "a compiled network")
+        _check_trials(present or [], trials, "a compiled network")
         return _compiled(asked, built)
     if asked.duration is None:
         raise InputError(f"{WHO}: duration=, how long each stimulus is shown, is asked in s.")
     return _restored(asked, built)
 
 
-def _check_trials(function: Callable[..., Any] | None, trials: int, what: str) -> None:
+def is_made_anew(
+    network: Sequence[str],
+    present: Sequence[str] | None,
+    *,
+    anew: bool,
+    copies: int | None,
+    duration: float | None,
+    trials: int,
+) -> bool:
+    """Say whether the network is made for each stimulus, by what functions ask for; None is no function.
+
+    Raises
+    ------
+    InputError : nothing shows a stimulus, copies of a function that makes one network, or trials that would be alike.
+    """
+    if anew and copies and "n_copies" not in network:
+        raise InputError(f"{WHO}: copies= is for a function of n_copies, which makes that many copies of its network.")
+    if anew or set(network) & set(OF_STIMULUS):
+        if duration is None:
+            _check_trials(network, trials, "a function that runs its network")
+        return True
+    if present is None:
+        raise InputError(
+            f"{WHO}: nothing shows a stimulus to the network; give present=, a function of network and stimulus."
+        )
+    if duration is None:
+        _check_trials(present, trials, "without duration= a compiled network is meant, which")
+    return False
+
+
+def _check_trials(asks: Sequence[str], trials: int, what: str) -> None:
     """Refuse trials that would all be the same."""
-    if trials > 1 and not {"trial", "rng"} & set(asks_for(function) if function else ()):
+    if trials > 1 and not {"trial", "rng"} & set(asks):
         raise InputError(
             f"{WHO}: {what} draws the same numbers in every trial; let a function ask for 'rng', or trials=1."
         )

@@ -21,6 +21,7 @@ from neurosim.biophysics.matching import MATCHES, correlations, slopes
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.sources import refuse_sources
+from neurosim.refusals import asked_by
 from neurosim.runtime import as_seed, pick_device, stream, track
 from neurosim.schema import InputError, same_stimuli, suggest
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@asked_by("calibrate", "simulate")
 def calibrate(
     circuit: Circuit,
     stimuli: xr.DataArray | Mapping[str, xr.DataArray],

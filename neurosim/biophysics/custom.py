@@ -78,13 +78,16 @@ class CustomNeuron:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise InputError(f"CustomNeuron: {twice[0]!r} is given twice; one line or one number for each name.")
-        for _, _, formula in lines:
-            check_formula(formula, known)
-        check_formula(self.threshold, known, is_condition=True)
+        for name, is_state, formula in lines:
+            _check(f"d{name}/dt" if is_state else name, formula, known)
+        _check("threshold", self.threshold, known, is_condition=True)
         for name, _, formula in self.assignments():
             if name not in self.states:
-                raise InputError(f"CustomNeuron: the reset assigns {name!r}, which is no state of the neuron.")
-            check_formula(formula, known)
+                raise InputError(
+                    f"CustomNeuron: the reset assigns {name!r}, which is no state of the neuron; states: "
+                    f"{', '.join(self.states)}.{suggest(name, self.states)}"
+                )
+            _check("reset", formula, known)
         _check_order([(name, formula) for name, is_state, formula in lines if not is_state])
         self._check_used(lines)
         object.__setattr__(self, "refractory", _number("refractory", self.refractory))
@@ -178,6 +181,14 @@ class CustomNeuron:
     def assignments(self) -> list[tuple[str, str, str]]:
         """Return (name, operator, formula) of every assignment of the reset."""
         return [_split_assignment(part) for part in (a.strip() for a in self.reset.split(";")) if part]
+
+
+def _check(place: str, formula: str, known: set[str], *, is_condition: bool = False) -> None:
+    """Check a formula, and say in which line of the neuron it stands where it is refused."""
+    try:
+        check_formula(formula, known, is_condition=is_condition)
+    except InputError as error:
+        raise InputError(f"CustomNeuron: {place}: {error}") from None
 
 
 def _numbers_of(neuron: CustomNeuron) -> Constants:

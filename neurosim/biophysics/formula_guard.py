@@ -60,7 +60,8 @@ def check_formula(formula: str, known: set[str], *, is_condition: bool = False) 
             _check_call(node)
         elif isinstance(node, ast.Name) and node not in called and node.id not in known:
             raise InputError(
-                f"the formula names {node.id!r}; known: {', '.join(sorted(known))}.{suggest(node.id, known)}"
+                f"the formula names {node.id!r}; known: {', '.join(sorted(known))}; others are given in numbers=."
+                f"{suggest(node.id, known)}"
             )
         elif isinstance(node, ast.Constant) and (
             isinstance(node.value, bool) or not isinstance(node.value, int | float) or not abs(node.value) <= LARGEST

@@ -12,10 +12,12 @@ from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.presentation import check_stimuli
 from neurosim.biophysics.simulation import simulate
+from neurosim.refusals import asked_by
 from neurosim.runtime import track
 from neurosim.schema import InputError
 
 
+@asked_by("homeostasis", "simulate")
 def homeostasis(
     circuit: Circuit,
     stimuli: xr.DataArray | Mapping[str, xr.DataArray],

@@ -16,11 +16,11 @@ from neurosim.biophysics.execution import Execution
 from neurosim.biophysics.plain_numbers import is_whole, number, one_of
 from neurosim.biophysics.presentation import Shown, check_stimuli, make_chunk
 from neurosim.biophysics.projections import Projection, names_of
-from neurosim.biophysics.results import count_spikes, label_counts, label_records
+from neurosim.biophysics.results import BEFORE, count_spikes, label_counts, label_records
 from neurosim.biophysics.rules import plasticity_of
 from neurosim.biophysics.simulation import check_run, choose_engine, run_chunk
 from neurosim.biophysics.watching import variables
-from neurosim.refusals import InputError
+from neurosim.refusals import InputError, asked_by
 from neurosim.runtime import as_seed, progress_bar
 from neurosim.schema import step_of
 from neurosim.units import plain
@@ -38,8 +38,11 @@ class Learned:
     circuit : the circuit with its new weights.
     responses : spike counts (stimulus, time, unit) while it learned; the gaps are left out.
     weights : of each plastic projection, "source->target", (record_time, synapse) with ``source`` and ``target``
-        neuron along ``synapse``; the last record is at the end.
-    records : every variable that was recorded, (record_time, ...), by its name; the gaps are there too.
+        neuron along ``synapse``: as they are at ``record_time``, before the step that begins then; the last record is
+        at the end.
+    records : every variable that was recorded, (record_time, ...), by its name; the gaps are there too. They hold the
+        end of the step that begins at ``record_time``, as those of :func:`simulate` do; ``record_time.attrs["state"]``
+        says which of the two an array holds.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class Learned:
     records: Mapping[str, xr.DataArray] = field(default_factory=dict)
 
 
+@asked_by("learn", "simulate")
 def learn(
     circuit: Circuit,
     stimuli: xr.DataArray | Mapping[str, xr.DataArray],
@@ -249,7 +253,11 @@ def _responses(circuit: Circuit, run: Run, shown: Shown, each: int, engine: str)
 def _labelled(q: Projection, weights: np.ndarray, kept: int, circuit: Circuit, stream: Chunk) -> xr.DataArray:
     source, target, _ = q.synapses()
     times = [*np.arange(len(weights) - 1) * kept * circuit.dt, stream.n_steps * circuit.dt]
-    coords = {"record_time": times, "source": ("synapse", source), "target": ("synapse", target)}
+    coords = {
+        "record_time": ("record_time", times, BEFORE),
+        "source": ("synapse", source),
+        "target": ("synapse", target),
+    }
     return xr.DataArray(weights, dims=("record_time", "synapse"), coords=coords, attrs={"units": _unit(circuit, q)})
 
 

@@ -19,6 +19,7 @@ from neurosim.biophysics.ladder import Ladder, climb
 from neurosim.biophysics.reading import read_as_trained
 from neurosim.biophysics.retuning import TUNED, RetuningOptions, category_places, held_back, named_categories, retune
 from neurosim.biophysics.simulation import choose_category, simulate
+from neurosim.refusals import asked_by
 from neurosim.runtime import as_seed, seed_of, stream
 from neurosim.schema import InputError
 
@@ -76,6 +77,7 @@ class Biological:
         return "\n".join(lines)
 
 
+@asked_by("make_biological", "simulate")
 def make_biological(
     circuit: Circuit,
     rung: str,

@@ -11,6 +11,8 @@ import numpy as np
 from neurosim.biophysics.plain_numbers import WHOLE, is_whole
 from neurosim.refusals import InputError, suggest
 
+MEMBRANE_NAMES = ("v", "vm", "v_m")  # in small letters
+
 
 @dataclass(frozen=True)
 class Window:
@@ -106,7 +108,7 @@ def records(layer: str, monitor: Any, window: Window, who: str) -> Iterator[tupl
     for name in monitor.record_variables:
         units = _units(monitor.source.variables[name].dim)
         values = np.array(getattr(monitor, f"{name}_"), dtype=float).reshape(-1, len(inside))[:, inside].T
-        quantity = "membrane_potential" if units == "V" else "activation"
+        quantity = _quantity(name, units)
         places = index if len(index) == values.shape[1] else np.arange(values.shape[1])
         yield f"{layer}.{name}", Record(layer, values, quantity, units, step, places, _size(monitor))
 
@@ -187,6 +189,13 @@ def _counts(layer: str, monitor: Any, window: Window, step: float, who: str) -> 
     inside = (bins >= 0) & (bins < n_bins)
     flat = bins[inside] * size + np.asarray(monitor.i, dtype=np.int64)[inside]
     return np.bincount(flat, minlength=n_bins * size).reshape(n_bins, size).astype(np.float32)
+
+
+def _quantity(name: str, units: str) -> str:
+    """Return what a variable is: thresholds and reversal potentials are in V too, and no membrane."""
+    if units != "V":
+        return "activation"
+    return "membrane_potential" if name.lower() in MEMBRANE_NAMES else "electric_potential"
 
 
 def _units(dim: Any) -> str:

@@ -23,7 +23,7 @@ from neurosim.biophysics.dynamics import constants_of
 from neurosim.biophysics.inputs import INPUT, READ_BY, Input, InputKind
 from neurosim.biophysics.linear_nodes import LINEAR_NODES
 from neurosim.biophysics.models import NEURONS
-from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode
+from neurosim.biophysics.nir_nodes import ASKER, Neurons, PlainNode, added_by_nir, tell_added
 from neurosim.biophysics.nir_paths import Arrivals, arrivals, in_order
 from neurosim.biophysics.nir_thresholds import with_thresholds_joined
 from neurosim.biophysics.populations import Population
@@ -144,6 +144,7 @@ def circuit_from_nir(
     found, shapes = arrivals(nodes, edges, entries, step)
     _check_graded(nodes, found)
     shown = _shown_at(entries, shapes)
+    tell_added(entries, shown, nodes)
     places = {str(table.get("place")): n for n, table in tables.items()}
     numbered = [places.get(str(k), "") for k in range(len(neurons))]
     order = numbered if set(numbered) == set(neurons) else in_order(neurons, found)
@@ -377,8 +378,11 @@ def _read_at(
 ) -> Readout:
     (source, steps), *others = arrived.matrices
     if others or source in shown:
+        read = list(dict.fromkeys(name for name, _ in arrived.matrices))
+        what = "more than one layer" if not set(read) & set(shown) else "the input"
         raise InputError(
-            f"{ASKER}: the output {leave!r} reads more than one layer or the input; one readout is represented."
+            f"{ASKER}: the output {leave!r} reads {what} ({', '.join(map(repr, read))}); one readout of one layer of "
+            f"neurons is represented.{added_by_nir([leave, *read])}"
         )
     if steps:
         raise InputError(f"{ASKER}: the output {leave!r} reads {source!r} after a delay, which is not represented.")

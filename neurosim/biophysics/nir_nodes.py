@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from neurosim.parameters import Parameters
 from neurosim.refusals import InputError
 
 ASKER = "to_circuit"
+log = logging.getLogger(__name__)
 Neurons = tuple[Parameters, dict[str, np.ndarray], np.ndarray, np.ndarray]
 
 
@@ -91,3 +93,25 @@ def differing(numbers: Mapping[str, np.ndarray], record: Parameters, **defaults:
     """Return the numbers that one record cannot hold exactly."""
     held = {k: defaults.get(k, getattr(record, k, None)) for k in numbers}
     return {k: v for k, v in numbers.items() if held[k] is None or (v != held[k]).any()}
+
+
+def tell_added(entries: list[str], shown: Mapping[str, tuple[int, int]], nodes: Mapping[str, nir.NIRNode]) -> None:
+    """Log a warning where NIR gave a node an input of its own, beside those that the graph has."""
+    added = [entry for entry in entries if entry.partition("_")[2] in nodes]
+    for entry in added if len(added) < len(entries) else ():
+        start, end = shown[entry]
+        log.warning(
+            "%s: no edge leads to node %r, so that NIR itself adds the input %r: it is shown units %d to %d of the "
+            "stimuli; add that edge, or leave the node out.",
+            ASKER, entry.partition("_")[2], entry, start, end - 1,
+        )  # fmt: skip
+
+
+def added_by_nir(ports: list[str]) -> str:
+    """Say for which node a port of a graph was made: NIR gives one to each node that lacks edges, and names it so."""
+    for port in ports:
+        kind, _, node = port.partition("_")
+        if kind in ("input", "output") and node:
+            way = "to" if kind == "input" else "from"
+            return f" NIR itself adds {port!r} where no edge leads {way} {node!r}: add the edge, or leave {node!r} out."
+    return ""

@@ -13,6 +13,9 @@ from neurosim.biophysics.dynamics import Events, Run, Watch
 from neurosim.biophysics.watching import unit_of
 from neurosim.schema import as_responses
 
+AFTER = {"units": "s", "state": "at the end of the step that begins at this time"}
+BEFORE = {"units": "s", "state": "at this time, before the step that begins then"}
+
 
 def count_spikes(circuit: Circuit, run: Run, per_bin: int, n_bins: int, n_copies: int) -> np.ndarray:
     """Return spike counts (copy, bin, unit) as float32."""
@@ -118,5 +121,5 @@ def _over_time(values: np.ndarray, trials: int, coords: dict[str, Any], units: s
     if trials > 1:
         values, dims = values.reshape(-1, trials, *values.shape[1:]), ("stimulus", "trial", *coords)
     time, unit = coords
-    labels = {time: np.arange(values.shape[-2]) * coords[time], unit: coords[unit]}
+    labels = {time: (time, np.arange(values.shape[-2]) * coords[time], AFTER), unit: coords[unit]}
     return xr.DataArray(values, dims=dims, coords=labels, attrs={"units": units})

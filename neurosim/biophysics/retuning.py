@@ -21,6 +21,7 @@ from neurosim.biophysics.plain_numbers import convert, number, whole
 from neurosim.biophysics.presentation import check_stimuli, make_chunk
 from neurosim.biophysics.retuning_cost import Clock, copies_at_once
 from neurosim.biophysics.sources import refuse_sources
+from neurosim.refusals import asked_by
 from neurosim.runtime import as_seed, pick_device, stream, torch_seeded, track
 from neurosim.schema import InputError, suggest
 
@@ -82,6 +83,7 @@ class RetuningOptions:
             raise InputError(f"RetuningOptions: validation in 0..0.5 and patience >= 1 asked, found {self}.")
 
 
+@asked_by("retune", "simulate")
 def retune(
     circuit: Circuit,
     stimuli: Shown,

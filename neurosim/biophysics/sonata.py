@@ -304,9 +304,22 @@ def _edges(
         name = INPUT if source.name in virtual else source.name
         sources = sources + virtual.get(source.name, 0)
         weights, delays = _synapses(table, target.model, config)
+        _check_delays(table.name, delays, dt)
         late = delays + target.model.steps(name) * dt
         read.append(Edges(name, target.name, sources, targets, weights, late))
     return read
+
+
+def _check_delays(name: str, delays: np.ndarray, dt: float) -> None:
+    """Refuse delays that are no whole steps, or below 0, as the file says them."""
+    steps = delays / dt
+    wrong = np.flatnonzero((np.abs(steps - np.rint(steps)) > WHOLE) | (steps < 0))
+    if len(wrong):
+        delay, n = delays[wrong[0]] / 1e-3, steps[wrong[0]]
+        raise InputError(
+            f"{WHO}: {name}: {len(wrong)} edges have delays such as {delay:g} ms, {n:g} steps of {dt / 1e-3:g} ms; "
+            "whole numbers of steps from 0 on are read, so give a dt= that divides them."
+        )
 
 
 def _in_time(edges: list[Edges], dt: float) -> list[Edges]:

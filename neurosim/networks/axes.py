@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from neurosim.networks.spiking.layers import SpikingLayer
-from neurosim.networks.stepwise import is_stepwise
+from neurosim.networks.stepwise import MULTI_STEP, SINGLE_STEP, is_stepwise, step_mode_of_state
 from neurosim.schema import InputError
 
 Pool = Literal["mean", "max", "sum"]
@@ -174,7 +174,22 @@ def known_axes(module: nn.Module, in_sequence: bool) -> tuple[int, int] | None:
     """Return axes (batch, time) of the sequences that recurrent modules and those marked ``time_first`` answer with."""
     if is_recurrent(module) and in_sequence:
         return (0, 1) if module.batch_first else (1, 0)
-    return (1, 0) if getattr(module, "time_first", False) and in_sequence else None
+    return (1, 0) if is_time_first(module) and in_sequence else None
+
+
+def is_time_first(module: nn.Module) -> bool:
+    """Whether a module says that it answers (time, batch, ...): ours, or one of SpikingJelly in multi-step mode."""
+    return bool(getattr(module, "time_first", False)) or getattr(module, "step_mode", "") == MULTI_STEP
+
+
+def check_step_mode(network: nn.Module) -> None:
+    """Refuse to show a sequence to layers in single-step mode that stand in a row: all of it would be one step."""
+    kept = [n for n, m in network.named_modules() if step_mode_of_state(m) == SINGLE_STEP]
+    if kept and isinstance(network, nn.Sequential):
+        raise InputError(
+            f"record_responses: layer {kept[0]!r} is in single-step mode, and stimuli over time would be one step; say "
+            "functional.set_step_mode(network, 'm') of SpikingJelly."
+        )
 
 
 def n_leading_axes(network: nn.Module, module: nn.Module, name: str, shape: Sequence[int]) -> int:
@@ -221,7 +236,7 @@ def _lead_of_parts(module: nn.Module, shape: Sequence[int]) -> int | None:
 def _may_be_time_first(module: nn.Module) -> bool:
     if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
         return not module.batch_first
-    return isinstance(module, snn.SpikingNeuron | nn.RNNCellBase) or bool(getattr(module, "time_first", False))
+    return isinstance(module, snn.SpikingNeuron | nn.RNNCellBase) or is_time_first(module)
 
 
 def _is_step_by_step(network: nn.Module, name: str) -> bool:

@@ -13,6 +13,7 @@ from torch import nn
 from neurosim.refusals import asked_by
 from neurosim.schema import InputError, suggest
 
+HOLDERS = ("blocks", "spikes", "network")
 _ASKED = re.compile(r"(?P<module>[^:#]*)(?:#(?P<call>[1-9]\d*))?(?::(?P<path>.+))?")
 
 
@@ -85,13 +86,20 @@ def one_module(network: nn.Module, layer: str, who: str) -> str:
 
 
 def layer_label(name: str) -> str:
-    """Return how a module is called in results: without the container that holds it."""
+    """Return how a module of a network that names its layers is called in results: without what holds it."""
     head, _, tail = name.partition(".")
-    return tail if head in ("blocks", "spikes", "network") and tail else name.replace("block.", "block")
+    if not tail or head not in ("block", *HOLDERS):
+        return name
+    return tail if head in HOLDERS else f"block{tail}"
 
 
 def layer_labels(network: nn.Module, names: Sequence[str]) -> list[str]:
-    """Return how layers are called in results; by their full names where two modules would be called alike."""
+    """Return how layers are called in results, by which they can be asked for again.
+
+    Full names are those of a network that names no layers itself, and where two modules would be called alike.
+    """
+    if not hasattr(network, "recorded"):
+        return list(names)
     shared = Counter(layer_label(n) for n, _ in network.named_modules() if n)
     labels = [_relabelled(name, shared) for name in names]
     twice = Counter(labels)
@@ -131,13 +139,14 @@ def _fitting_taps(
         if not fitting:
             raise InputError(f"record_responses: no layer of {type(network).__name__} is named like {name!r}.")
         return [Tap(n, number, parts, asked=False) for n in fitting]
-    if module not in modules and module not in short:
+    named = short if module in short else dict(zip(layer_labels(network, list(modules)), modules, strict=True))
+    if module not in modules and module not in named:
         known = ", ".join(list(short) or list(modules))
         raise InputError(
             f"record_responses: no layer {module!r} in {type(network).__name__}. Layers: {known}."
             f"{suggest(module, [*modules, *short])}"
         )
-    return [Tap(module if module in modules else short[module], number, parts, asked=asked)]
+    return [Tap(module if module in modules else named[module], number, parts, asked=asked)]
 
 
 def _fitting(pattern: str, names: Iterable[str]) -> list[str]:

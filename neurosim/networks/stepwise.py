@@ -6,17 +6,27 @@ import snntorch as snn
 import torch
 from torch import Tensor, nn
 
+MULTI_STEP, SINGLE_STEP = "m", "s"  # what SpikingJelly calls them
+
 
 def reset_neurons(network: nn.Module) -> None:
-    """Set the state of every snnTorch neuron inside `network`, and of no other, to silence."""
+    """Set the state of every neuron of snnTorch and SpikingJelly inside `network`, and of no other, to silence."""
     for module in network.modules():
         if isinstance(module, snn.SpikingNeuron) and hasattr(module, "reset_mem"):
             module.reset_mem()
+        elif step_mode_of_state(module):
+            module.reset()  # type: ignore[operator]
+
+
+def step_mode_of_state(module: nn.Module) -> str:
+    """Return how a layer that keeps a state runs, as SpikingJelly says it: in single steps or several; else nothing."""
+    return str(getattr(module, "step_mode", "")) if callable(getattr(module, "reset", None)) else ""
 
 
 def is_stepwise(network: nn.Module) -> bool:
     """Whether `network` is a plain sequence of layers with snnTorch neurons, which knows no time of its own."""
-    return isinstance(network, nn.Sequential) and any(isinstance(m, snn.SpikingNeuron) for m in network.modules())
+    is_plain = isinstance(network, nn.Sequential) and type(network).forward is nn.Sequential.forward
+    return is_plain and any(isinstance(m, snn.SpikingNeuron) for m in network.modules())
 
 
 class OverTime(nn.Module):

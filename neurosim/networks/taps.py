@@ -22,12 +22,15 @@ from neurosim.networks.axes import (
     Place,
     Reading,
     channel_place,
+    check_step_mode,
     is_recurrent,
+    is_time_first,
     known_axes,
     measured_batch_axis,
 )
 from neurosim.networks.naming import Tap
 from neurosim.networks.spiking.layers import SpikingLayer
+from neurosim.networks.stepwise import MULTI_STEP, SINGLE_STEP, step_mode_of_state
 from neurosim.schema import InputError
 
 log = logging.getLogger(__name__)
@@ -208,6 +211,8 @@ def answers(
     ------
     InputError : a layer that is not reached, or not alike for all stimuli; axes that are not known.
     """
+    if over_time:
+        check_step_mode(network)
     n_steps = _n_steps(network, probes[0])
     found: list[Answer] = []
     skipped: list[str] = []
@@ -253,7 +258,11 @@ def _answers_of(
 
 def steppers(network: nn.Module) -> list[Tap]:
     """Return taps of the modules that by their kind are called once a time step."""
-    return [Tap(n, asked=False) for n, m in network.named_modules() if isinstance(m, STEPPERS)]
+    return [Tap(n, asked=False) for n, m in network.named_modules() if _is_stepper(m)]
+
+
+def _is_stepper(module: nn.Module) -> bool:
+    return isinstance(module, STEPPERS) or step_mode_of_state(module) == SINGLE_STEP
 
 
 def _n_steps(network: nn.Module, probe: Mapping[Tap, Mapping[int, Tensor]]) -> int | None:
@@ -266,7 +275,7 @@ def _n_steps(network: nn.Module, probe: Mapping[Tap, Mapping[int, Tensor]]) -> i
 
 def _is_step(network: nn.Module, name: str, n_calls: int, n_steps: int | None) -> bool:
     modules = _modules(network)
-    if isinstance(modules[name], STEPPERS):
+    if _is_stepper(modules[name]):
         if n_steps != n_calls:
             raise InputError(
                 f"record_responses: {name!r} is called {n_calls} times where others are called {n_steps} times, so "
@@ -275,16 +284,12 @@ def _is_step(network: nn.Module, name: str, n_calls: int, n_steps: int | None) -
         return True
     if n_calls > 1 and n_steps == n_calls:
         return True
-    return n_calls > 1 and any(_marked(modules[p]) for p in _above(name))
+    return n_calls > 1 and any(is_time_first(modules[p]) for p in _above(name))
 
 
 def _modules(network: nn.Module) -> dict[str, nn.Module]:
     """Return modules by all their names, which scripted networks are not asked for one by one."""
     return dict(network.named_modules(remove_duplicate=False))
-
-
-def _marked(module: nn.Module) -> bool:
-    return bool(getattr(module, "time_first", False))
 
 
 def _above(name: str) -> list[str]:
@@ -315,7 +320,8 @@ def _axes(
         batch, time = known if batch is None else (batch, known[1] if time is None else time)
     elif batch is None:
         batch = measured_batch_axis(name, shapes, sizes)
-    if time is None and not steps and batch == 1 and any(_marked(modules[p]) for p in _above(tap.module)):
+    around = [*_above(tap.module), *(n for n, m in modules.items() if getattr(m, "step_mode", "") == MULTI_STEP)]
+    if time is None and not steps and batch == 1 and any(is_time_first(modules[p]) for p in around):
         time = 0
     n_axes = tensors[0].ndim
     batch, time = _whole(batch, n_axes, name), None if time is None else _whole(time, n_axes, name)

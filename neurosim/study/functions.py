@@ -149,6 +149,12 @@ def parameters_of(path: Path, name: str) -> list[str]:
     raise StudyError(f"{path.name}: no function {name!r} stands at its top.")
 
 
+def says_parameters(path: Path, name: str) -> bool:
+    """Whether a file defines a function at its top, as it is called; what is made otherwise is known when it is run."""
+    found = [node for node in _definitions(_parsed(path)).get(name, []) if not isinstance(node, ast.ImportFrom)]
+    return len(found) == 1 and isinstance(found[0], ast.FunctionDef) and not found[0].decorator_list
+
+
 def _parsed(path: Path) -> ast.Module:
     try:
         return ast.parse(storage.read_text(path))

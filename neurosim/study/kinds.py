@@ -159,6 +159,8 @@ class BrainKind(Generic[Row]):
     recording : "module:function" from a ``Job`` and the stimuli to responses, or to RDMs.
     metric, options : of the RDMs of its responses, and further options of ``compute_rdm``.
     has_responses : whether it gives responses, which analyses of responses need; else RDMs alone.
+    n_individuals : of a row, and its responses where they were found, how many there are; None where only its step
+        knows.
     measured : whether it was measured; else the report says that it is synthetic.
     """
 
@@ -172,6 +174,7 @@ class BrainKind(Generic[Row]):
     check: Callable[[Row, str, StudyLike], None] = nothing_checked
     check_files: Callable[[Row, str, Path], xr.DataArray | None] = lambda _row, _name, _folder: None
     has_responses: Callable[[Row], bool] = lambda _row: True
+    n_individuals: Callable[[Row, xr.DataArray | None], int | None] = lambda _row, _found: None
     tell: Callable[[Row, str, Results], Told] = nothing_told
     cite: Callable[[Row], list[Citation]] = nothing_cited
     measured: bool = True

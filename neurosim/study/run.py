@@ -12,10 +12,10 @@ from neurosim.study.engine.scheduler import Look, Report, look_up, run_steps, si
 from neurosim.study.engine.store import Store
 from neurosim.study.files import find_study, load_study
 from neurosim.study.folder import MANIFEST, assemble, replaceable
-from neurosim.study.functions import check_no_file_is_imported, module_of
+from neurosim.study.functions import check_no_file_is_imported, functions_in, module_of
 from neurosim.study.outcome import Outcome
 from neurosim.study.plan import check_files, input_files, plan
-from neurosim.study.study import Study, checked
+from neurosim.study.study import Study, checked, moved_to
 from neurosim.study.tables import StudyError
 
 STORE = ".steps"
@@ -152,7 +152,9 @@ def read_study(study: Study | str | Path) -> tuple[Study, str | None, Path]:
         return checked(study), None, Path()
     path = find_study(study)
     if path.suffix == ".py":
-        return checked(study_in(path)), None, path.parent
+        made = study_in(path)
+        places = {str(row.path): str((path.parent / row.path).resolve()) for row in functions_in(made)}
+        return checked(moved_to(made, places)), None, path.parent
     return load_study(path), storage.read_text(path), path.parent
 
 

@@ -86,11 +86,39 @@ def test_traces_and_rates_have_the_units_that_brian2_has():
     assert set(found.traces) == {"V.v", "V.u", "P.rate"}
     assert found.traces["V.v"].attrs["units"] == "1"
     assert found.traces["V.u"].attrs["units"] == "V"
-    assert found.traces["V.u"].attrs["quantity"] == "membrane_potential"
+    assert all(trace.name == name for name, trace in found.traces.items())
     np.testing.assert_allclose(found.traces["V.u"], found.traces["V.v"] * 10e-3)
     rate = found.traces["P.rate"]
     assert rate.shape == (3, 200, 1)
     np.testing.assert_allclose(rate.sum(["time", "unit"]) * 1e-4 * 2, found.responses.sum(["time", "unit"]))
+
+
+def test_every_variable_has_its_own_name_quantity_and_unit():
+    """Membranes, and whatever else is in V, S, A or mol: a Brian2 unit of each is read from the equations."""
+    equations = """dv/dt = -v/(10*ms) : volt
+    Vm : volt
+    vt : volt
+    E_rev : volt
+    ge : siemens
+    w : amp
+    calcium : mmolar
+    x : 1"""
+    units = {"v": "V", "Vm": "V", "vt": "V", "E_rev": "V", "ge": "S", "w": "A", "calcium": "mM", "x": "1"}
+    quantities = dict.fromkeys(units, "activation") | dict.fromkeys(("vt", "E_rev"), "electric_potential")
+    quantities |= dict.fromkeys(("v", "Vm"), "membrane_potential")
+
+    def build():
+        cells = b2.NeuronGroup(1, equations, method="exact")
+        return {"cells": cells, "V": b2.StateMonitor(cells, list(units), record=True)}
+
+    def present(names, stimulus):
+        names["cells"].ge = stimulus.values[1] * b2.nS
+
+    traces = record_brian2(build, SHOWN, present=present, duration=1 * MS, progress=False).traces
+    assert {n.partition(".")[2]: t.attrs["quantity"] for n, t in traces.items()} == quantities
+    assert {n.partition(".")[2]: t.attrs["units"] for n, t in traces.items()} == units
+    assert traces["V.ge"].name == "V.ge"
+    np.testing.assert_allclose(traces["V.ge"].values[:, 0, 0], SHOWN.values[:, 1] * 1e-9)
 
 
 def test_a_network_is_restored_and_left_as_it_was():

@@ -20,6 +20,8 @@ from neurosim.biophysics import (
     PairSTDPParameters,
     Poisson,
     connect,
+    learn,
+    to_brian2,
 )
 from neurosim.biophysics.calibration import calibrate
 from neurosim.biophysics.circuit import Circuit, Readout
@@ -260,6 +262,29 @@ TWO = (Population("a", 2, PLAIN), Population("b", 2, PLAIN))
 def joined_to(population, weights=((1e-9,),), **more):
     wire = Projection("input", population.name, np.asarray(weights), **more)
     return Circuit("c", Input(1), (population,), (wire,), dt=1e-4, step=1e-3)
+
+
+COUNTS = as_responses(np.ones((2, 12, 2)), coords={"layer": ("unit", ["a", "a"])})
+FIRING = as_stimuli(np.zeros((2, 12, 3)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+ASKING = {
+    "to_brian2": to_brian2,
+    "learn": learn,
+    "calibrate": lambda c, x: calibrate(c, x, COUNTS),
+    "homeostasis": lambda c, x: homeostasis(c, x, COUNTS),
+    "retune": lambda c, x: retune(c, x, ["x", "y"]),
+    "simulate": simulate,
+}
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_whoever_is_called_says_what_is_wrong_with_the_stimuli(name):
+    """All of them show the stimuli to the circuit; none says that another function was called."""
+    wire = Projection("input", "a", np.full((2, 2), 8e-3), plasticity=PairSTDPParameters(w_max=1e-2))
+    circuit = replace(small(), projections=(wire,))
+    labels = {"category": ("stimulus", ["x", "y"])}
+    for shown, said in ((SHOWN[:, 0], "takes spike trains"), (FIRING, "has 2 inputs"), (0.5 * SHOWN, "are 0 or 1")):
+        with pytest.raises(InputError, match=rf"^{name}: .*{said}"):
+            ASKING[name](circuit, shown.assign_coords(labels))
 
 
 NEWCOMERS = {

@@ -86,6 +86,28 @@ def test_formulas_that_no_engine_can_compute_are_refused_before_any_is_asked(for
 
 
 @pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"equations": "dv/dt = (e_leek - v) / tau\ndw/dt = -w"}, "dv/dt: .*'e_leek'.* others are given in numbers=.* "
+         "Did you mean 'e_leak'"),
+        ({"equations": "dv/dt = x - v\ndw/dt = -w\nx = epx(v)"}, "x: the formula calls 'epx'.* mean 'exp'"),
+        ({"threshold": "v > tehta"}, "threshold: the formula names 'tehta'.*Did you mean 'theta'"),
+        ({"reset": "v = 0; w += theto"}, "reset: the formula names 'theto'.*Did you mean 'theta'"),
+        ({"reset": "ww = 0"}, "assigns 'ww', which is no state of the neuron; states: v, w. Did you mean 'w'"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_not_known_is_told_with_its_line_and_the_nearest_one(changed, words):
+    given = {
+        "equations": "dv/dt = (e_leak - v) / tau\ndw/dt = -w",
+        "threshold": "v > theta",
+        "reset": "v = 0",
+    } | changed
+    with pytest.raises(InputError, match=f"^CustomNeuron: .*{words}") as error:
+        CustomNeuron(**given, numbers={"e_leak": -0.07, "tau": 1e-2, "theta": -0.05})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("dv/dt = -v/tau", "v", "", {"tau": 1.0}), "a condition such as"),

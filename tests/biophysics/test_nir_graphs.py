@@ -268,6 +268,48 @@ def test_malformed_graphs_are_refused_in_one_line(make, words):
     assert "\n" not in str(error.value) and len(str(error.value)) < 250
 
 
+def with_types(nodes, edges):
+    """A graph as it is made in Python: NIR adds an input or output to each node that lacks edges."""
+    two = np.ones(2)
+    neurons = nir.LIF(tau=two / 100, r=two, v_leak=0 * two, v_threshold=two, v_reset=0 * two)
+    made = {"input": nir.Input(np.array([2])), "w": nir.Linear(np.eye(2)), "n": neurons, "output": nir.Output([2])}
+    return nir.NIRGraph(made | {k: v or neurons for k, v in nodes.items()}, [("input", "w"), ("w", "n"), *edges])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "words"),
+    [
+        (
+            {"x": nir.Linear(np.eye(2))},
+            [("n", "output")],
+            "'output_x' reads the input .'input_x'.* no edge leads from 'x'",
+        ),
+        ({}, [], "'output' reads the input .'input_output'.* no edge leads to 'output': add the edge"),
+        ({"other": nir.Input(np.array([2]))}, [("n", "output")], "'output_other' .* no edge leads from 'other'"),
+        (
+            {"m": None},
+            [("w", "m"), ("m", "output"), ("n", "output")],
+            "reads more than one layer .'n', 'm'.*sented.$",
+        ),
+    ],
+)
+def test_ports_that_nir_adds_to_dangling_nodes_are_told_by_the_node_that_lacks_an_edge(nodes, edges, words):
+    with pytest.raises(InputError, match=words) as error:
+        circuit_from_nir(with_types(nodes, edges), dt=1e-3)
+    assert "\n" not in str(error.value)
+
+
+def test_a_neuron_that_no_edge_leads_to_is_told_where_its_input_comes_from(caplog):
+    """NIR gives it an input of its own, whose units are shown beside those of the graph."""
+    circuit = circuit_from_nir(with_types({"x": None}, [("n", "output")]), dt=1e-3)
+    assert circuit.only_input("here").size == 4
+    [record] = caplog.records
+    assert "no edge leads to node 'x'" in record.message and "units 2 to 3" in record.message
+    caplog.clear()
+    circuit_from_nir(with_types({}, [("n", "output")]), dt=1e-3)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -156,6 +156,24 @@ def test_learning_records_traces_weights_and_membranes(engine):
     places = np.flatnonzero(before["source"].values == 0)
     np.testing.assert_array_equal(records["input->cells.weight"].values, before.values[1:, places])
     assert np.ptp(before.values[:, places[0]]) > 0
+    weight = records["input->cells.weight"]
+    assert before.record_time.attrs["state"].startswith("at this time, before the step")
+    assert weight.record_time.attrs["state"].startswith("at the end of the step that begins at this time")
+    assert before.record_time.attrs["units"] == weight.record_time.attrs["units"] == "s"
+    ends = weight.assign_coords(record_time=weight.record_time + DT)  # the same state, by either clock
+    np.testing.assert_allclose(ends.record_time, before.record_time[1:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["brian2", "torch"])
+def test_times_of_records_say_that_they_hold_the_end_of_their_step(engine):
+    """A membrane that is driven from rest has moved once in the record of time 0."""
+    kept = Monitors(record=["cells.v"], record_every=DT, membrane=["cells"])
+    found = simulate(circuit_of(drive=1e-10), shown(), engine=engine, monitors=kept, progress=False)
+    rest, tau = LIFParameters().e_leak, LIFParameters().tau_mem
+    moved = 1e-10 / LIFParameters().g_leak * (1 - np.exp(-DT / tau))
+    for time, values in (("record_time", found["cells.v"]), ("membrane_time", found.membrane_potential)):
+        assert found[time].attrs["state"] == "at the end of the step that begins at this time" and found[time][0] == 0
+        np.testing.assert_allclose(values[0, 0], rest + moved, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

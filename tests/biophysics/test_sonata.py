@@ -137,6 +137,25 @@ def test_the_tables_become_the_populations_and_projections_that_they_say(world):
     assert outer.values.sum() == pytest.approx(30 * 2 * 0.6 * 500e-12)
 
 
+@pytest.mark.parametrize(
+    ("delay", "words"),
+    [
+        (
+            1.55,
+            r"inner_edges.*: 70 edges have delays such as 1.55 ms, 15.5 steps of 0.1 ms; .*a dt= that divides",
+        ),
+        (-0.5, r"70 edges have delays such as -0.5 ms, -5 steps of 0.1 ms"),
+    ],
+)
+def test_delays_are_refused_as_the_file_says_them(world, delay, words):
+    """Not with the step that is added to them, because a spike leaves a neuron of NEST at the end of its step."""
+    put(world, "inner_edges.h5", "edges/inner/0/delay", np.full(70, delay))
+    with pytest.raises(InputError, match=words):
+        load_sonata(world)
+    if delay > 0:
+        assert load_sonata(world, dt=5e-5).dt == 5e-5
+
+
 def test_synapses_of_one_pair_keep_each_its_delay(world):
     d, circuit = drawn(), load_sonata(world)
     expected = sorted(zip(d["source"], d["target"], np.rint(d["delay"] * 10).astype(int) + 1, strict=True))

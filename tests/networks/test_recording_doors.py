@@ -216,3 +216,106 @@ def test_packed_sequences_of_unequal_lengths_are_refused_not_filled_with_zeros(b
     second = Reading(batch_axis=1)
     last = record_responses(Packed(), shown, layers=["core:1"], reading=second, batch_size=batch_size, **QUIET)
     assert last.shape == (4, 3)
+
+
+class Held(nn.Module):
+    """Layers inside containers that are called as those of our own networks are."""
+
+    def __init__(self, recorded=()):
+        super().__init__()
+        for holder in ("block", "blocks", "spikes", "network"):
+            self.add_module(holder, nn.ModuleDict({"01": nn.Linear(4, 4), "b": nn.Sequential(nn.Linear(4, 4))}))
+        self.inner = nn.ModuleDict({"block": nn.ModuleDict({"01": nn.Linear(4, 4)})})
+        if recorded:
+            self.recorded = recorded
+
+    def forward(self, x):
+        for name in ("block", "blocks", "spikes", "network"):
+            x = getattr(self, name)["b"](getattr(self, name)["01"](x))
+        return self.inner["block"]["01"](x)
+
+
+@pytest.mark.parametrize("recorded", [(), ("blocks.b", "inner.block.01")])
+def test_layers_are_called_as_they_are_asked_for_and_can_be_asked_for_as_they_are_called(recorded):
+    """A network that names no layers has the names of its modules; a name in results finds the same layer again."""
+    torch.manual_seed(0)
+    subject = Held(recorded)
+    leaves = [n for n, m in subject.named_modules() if isinstance(m, nn.Linear)]
+    labels = []
+    for name in leaves:
+        found = record_responses(subject, STIMULI, layers=[name], **QUIET)
+        [label] = set(found.layer.values.tolist())
+        again = record_responses(subject, STIMULI, layers=[label], **QUIET)
+        assert again.identical(found)
+        labels.append(label)
+    assert len(set(labels)) == len(leaves)
+    assert "inner.block.01" in labels
+    assert recorded or labels == leaves
+    with pytest.raises(InputError, match=r"no layer 'inner.block01' .*Did you mean 'inner.block.01'"):
+        record_responses(subject, STIMULI, layers=["inner.block01"], **QUIET)
+
+
+class Stepping(nn.Module):
+    """Integrate-and-fire neurons that keep their state and say how they run, in the words of SpikingJelly."""
+
+    def __init__(self, step_mode):
+        super().__init__()
+        self.step_mode, self.v = step_mode, 0.0
+
+    def reset(self):
+        self.v = 0.0
+
+    def step(self, x):
+        self.v = self.v + x
+        spikes = (self.v >= 1).to(x)
+        self.v = self.v - spikes
+        return spikes
+
+    def forward(self, x):
+        return torch.stack([self.step(now) for now in x]) if self.step_mode == "m" else self.step(x)
+
+
+class StepByStep(nn.Module):
+    """A network that runs its neurons call by call."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.neurons = nn.Linear(4, 3), Stepping("s")
+
+    def forward(self, x):
+        return torch.stack([self.neurons(self.weights(now)) for now in x]).sum(0)
+
+
+TRAINS = as_stimuli(np.random.default_rng(2).random((5, 6, 4)), dims=("stimulus", "time", "unit"), time_step=1e-3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_layers_in_multi_step_mode_answer_over_time_and_start_every_batch_from_silence(batch_size):
+    torch.manual_seed(0)
+    subject = nn.Sequential(nn.Linear(4, 3), Stepping("m"), nn.Linear(3, 2, bias=False))
+    with torch.no_grad():
+        subject[0].weight.abs_()
+        subject[0].bias.abs_()
+        currents = subject[0](torch.tensor(TRAINS.values).float()).numpy()
+    v, spikes = np.zeros((5, 3), np.float32), np.zeros((5, 6, 3))
+    for k in range(6):
+        v += currents[:, k]
+        spikes[:, k] = v >= 1
+        v -= spikes[:, k]
+    read = spikes @ subject[2].weight.detach().numpy().T
+    assert spikes.sum() > 5
+    for layer, wanted in (("0", currents), ("1", spikes), ("2", read), ("output", read)):
+        found = record_responses(subject, TRAINS, layers=[layer], batch_size=batch_size, **QUIET)
+        assert found.dims == ("stimulus", "time", "unit")
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+        assert found.attrs["time_step"] == 1e-3
+    stepwise = StepByStep()
+    stepwise.weights = subject[0]
+    found = record_responses(stepwise, TRAINS, layers=["neurons"], batch_size=batch_size, **QUIET)
+    np.testing.assert_array_equal(found, spikes)
+
+
+def test_a_sequence_is_not_shown_to_layers_in_single_step_mode_as_one_step():
+    subject = nn.Sequential(nn.Linear(4, 3), Stepping("s"))
+    with pytest.raises(InputError, match=r"^record_responses: layer '1' is in single-step mode.*set_step_mode"):
+        record_responses(subject, TRAINS, layers=["1"], **QUIET)

@@ -126,6 +126,45 @@ def test_a_script_is_compared_in_one_call(scripts, tmp_path):
     np.testing.assert_allclose(outcome.rdms["mine"]["rdm"].sel(layer="E").values, wanted, atol=1e-9)
 
 
+WRONG = {
+    "trials of a compiled program": (
+        {"function": "standalone", "present": "arguments", "n_trials": 2},
+        r"^subjects.mine: without duration= a compiled network is meant, which draws the same numbers in every trial",
+    ),
+    "trials of a script": (
+        {"function": "magic", "n_trials": 2}, "function that runs its network draws the same numbers in every trial"
+    ),
+    "nothing shows a stimulus": ({"function": "stored", "duration": 0.03}, "nothing shows a stimulus to the network"),
+    "copies of one network": (
+        {"function": "stored", "present": "show", "duration": 0.03, "copies": 4}, "is for a function of n_copies"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_functions_that_cannot_do_what_is_asked_are_refused_before_any_of_them_is_called(scripts, tmp_path, what):
+    row, said = WRONG[what]
+    text = scripts.read_text().partition("how = {")[0]
+    scripts.write_text(text + f"\nraise RuntimeError('run')\nmine = {row}\n")
+    study = ns.study.Study(
+        name="wrong",
+        stimuli={"source": "digits", "n_per_category": 1},
+        subjects={"mine": {"kind": "brian2_network", "path": str(scripts)} | row},
+        brains={"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}}},
+    )
+    with pytest.raises(InputError, match=said) as caught:
+        run_study(study, out=tmp_path / "out")
+    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+
+
+def test_a_function_and_the_path_of_its_file_may_be_given_in_any_spelling(scripts, tmp_path, monkeypatch):
+    with imported(scripts, "stored") as stored:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "inside").mkdir()
+        for path in ("scripts.py", "inside/../scripts.py", scripts):
+            assert Brian2NetworkSubject(path=path, function=stored, present="show").path == scripts.resolve()
+
+
 def test_the_key_holds_the_source_of_both_functions(scripts):
     row = Brian2NetworkSubject(path=scripts, function="stored", present="show", duration=0.03)
     before = code_of(row, scripts.parent)

@@ -146,6 +146,17 @@ REFUSED = {
         r"analyses.rsa: at least 6 stimuli are asked, found 3; resample = \['subject'\] takes 3 or more as fixed",
     ),
     "an option of another kind": (given(metric={"a": 1}), "metric: a text asked"),
+    "subjects of one": (
+        given(analyses={"a": {"kind": "rsa", "resample": ["subject"]}}),
+        r"analyses.a.resample: the brain 'brain' has one subject, which cannot be resampled; resample = \['stimulus'\]",
+    ),
+    "subjects of one, drawn": (
+        lambda out: compare_subjects(
+            PICTURES, {"a": FEATURES}, {"b": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 1}},
+            analyses={"trains": {"kind": "rsa", "resample": ["subject"]}}, out=out,
+        ),
+        "the brain 'b' has one subject, which cannot be resampled",
+    ),
 }  # fmt: skip
 
 

@@ -244,7 +244,7 @@ SMALL = """
     study = ns.study.Study(
         name="own",
         stimuli={"source": "digits", "n_per_category": 1},
-        subjects={"mine": mine, "other": other},
+        subjects={"mine": ns.study.FunctionSubject(path="own.py", function="mine"), "other": other},
         brains={"area": {"kind": "synthetic", "tuning": {"pixels": 1.0}, "n_subjects": 3, "n_units": 8}},
         analyses={"spread": spread},
     )
@@ -253,7 +253,7 @@ SMALL = """
 
 @pytest.fixture
 def small(tmp_path, tmp_path_factory):
-    """Return the results of a study of functions whose files are gone."""
+    """Return the results of a study of functions whose files are gone; it was run from another folder than its own."""
 
     def make(root):
         place = root / "written"

@@ -69,6 +69,34 @@ def test_the_small_study_is_the_same_here_and_behind_a_launcher_and_on_dask(fini
     assert f"device {'cuda' if gpu_there() else 'cpu'}" in notes[0]
 
 
+TALKING = """
+import os, sys, time
+
+
+def run(job):
+    name = job.config["name"]
+    print(f"printed by {name}")
+    for k in range(30):
+        for part in ("line ", str(k), " of ", name, "\\n"):
+            os.write(2, part.encode())
+            time.sleep(0.001)
+    print(f"last words of {name}", end="")
+    (job.out / "value.json").write_text(name)
+"""
+
+
+@pytest.mark.parametrize("launch", [launching.HERE, ENV])
+def test_lines_of_steps_at_once_stay_whole_and_say_which_step_wrote_them(gated, tmp_path, launch):
+    """Two workers write parts of lines at a time, and one that goes on with a third step says so."""
+    (Path(gated.path.split(os.pathsep)[0]) / "talking_step.py").write_text(TALKING)
+    steps = [Step(n, "talking_step:run", {"name": n}, ("a", "b") if n == "c" else ()) for n in "abc"]
+    run(steps, tmp_path / "store", launch)
+    lines = (tmp_path / "store" / "workers.log").read_text().splitlines()
+    told = ["printed by {}", *(f"line {k} of {{}}" for k in range(30)), "last words of {}"]
+    assert sorted(lines) == sorted(f"{n}: {text.format(n)}" for n in "abc" for text in told)
+    assert [x for x in lines if x.startswith("c: ")] == [f"c: {text.format('c')}" for text in told]
+
+
 def test_a_worker_killed_behind_a_launcher_is_one_line_and_the_next_run_goes_on(gated, tmp_path):
     wanted = values(run(gated.chain(), tmp_path / "whole", launching.HERE))
     gated.close("b:1")

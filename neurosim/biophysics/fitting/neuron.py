@@ -25,6 +25,7 @@ from neurosim.biophysics.neurons.adex import AdExParameters
 from neurosim.biophysics.neurons.gif import GIFParameters
 from neurosim.biophysics.neurons.lif import LIFParameters
 from neurosim.biophysics.simulation import simulate
+from neurosim.refusals import asked_by
 from neurosim.schema import InputError, as_stimuli, check_sweeps, suggest
 
 FITS: dict[str, Callable[[Trace, bool], tuple[Any, dict[str, float]]]] = {
@@ -124,6 +125,7 @@ def fit_neuron(
     return FittedNeuron(parameters, electrode, trace.step, quality)
 
 
+@asked_by("predict_spikes", "simulate")
 def predict_spikes(
     fitted: FittedNeuron,
     sweeps: xr.Dataset,

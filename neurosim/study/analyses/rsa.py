@@ -19,7 +19,7 @@ from neurosim.study.citations import PAPERS, cited_inference
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
 from neurosim.study.instances import scores_of_instances, table_of_instances
-from neurosim.study.kinds import BRAINS, AnalysisKind, Citation, TableOfNumbers, Told
+from neurosim.study.kinds import BRAINS, AnalysisKind, Answers, Citation, TableOfNumbers, Told
 from neurosim.study.results import Results
 from neurosim.study.tables import StudyError, one_of
 
@@ -66,6 +66,18 @@ def check_stimuli(row: OfRDMs, place: str, stimuli: xr.DataArray) -> None:
         raise StudyError(f"{place}: at least {least} stimuli are asked, found {n}{cure}.")
 
 
+def check_individuals(row: OfRDMs, place: str, study: StudyLike, found: Answers) -> None:
+    """Refuse to resample subjects alone of a brain that has one: its intervals would be for something else."""
+    if row.resample != ("subject",):
+        return
+    for name, brain in brains_of(row, study).items():
+        if BRAINS[brain.kind].n_individuals(brain, found["brains"].get(name)) == 1:
+            raise StudyError(
+                f"{place}.resample: the brain {name!r} has one subject, which cannot be resampled; "
+                "resample = ['stimulus'], or name others in 'brains'."
+            )
+
+
 def plan(row: RSA, name: str, made: PlanLike) -> list[Step]:
     """Return one step a brain, which reads the RDMs of all subjects."""
     rdms = tuple(made.rdms(subject, row.metric) for subject in subjects_of(row, made.study))
@@ -86,11 +98,12 @@ def scored(config: dict[str, Any], models: xr.DataArray, data: xr.DataArray, abo
     """Return the scores of models with the RDMs of the individuals of a brain, as a row of the study asks for them."""
     n_subjects = data.sizes["subject"]
     asked = tuple(config["resample"])
+    over = ("stimulus",) if n_subjects == 1 and "stimulus" in asked else asked
     result = inference.infer(
         models,
         data,
         method=config["method"],
-        resample=Resampling(asked if n_subjects > 1 else ("stimulus",), config["estimate"], config["n_bootstrap"]),
+        resample=Resampling(over, config["estimate"], config["n_bootstrap"]),
         significance=Significance(config["alpha"], config["correction"]),
         rng=seed_of(config["seed"], "infer", config["brain"]),
     )
@@ -280,5 +293,12 @@ def cite(_row: OfRDMs) -> list[Citation]:
 
 
 REPRESENTATIONAL_SIMILARITY = AnalysisKind(
-    name="rsa", table=RSA, plan=plan, check=check, check_stimuli=check_stimuli, tell=tell, cite=cite
+    name="rsa",
+    table=RSA,
+    plan=plan,
+    check=check,
+    check_stimuli=check_stimuli,
+    check_answers=check_individuals,
+    tell=tell,
+    cite=cite,
 )

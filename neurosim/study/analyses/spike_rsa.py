@@ -14,7 +14,15 @@ from neurosim.similarity.method import METHODS
 from neurosim.similarity.spike_distance import SPIKE_DISTANCES
 from neurosim.similarity.spike_rdms import POPULATIONS, spike_rdm
 from neurosim.study.analyses.asked import brains_of, check_asked, subjects_of
-from neurosim.study.analyses.rsa import OfRDMs, brain_of, check_stimuli, scored, stacked_models, told_of_rdms
+from neurosim.study.analyses.rsa import (
+    OfRDMs,
+    brain_of,
+    check_individuals,
+    check_stimuli,
+    scored,
+    stacked_models,
+    told_of_rdms,
+)
 from neurosim.study.analyses.rsa import cite as cite_rsa
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.given import PlanLike, StudyLike
@@ -59,6 +67,7 @@ def check(row: SpikeRSA, place: str, study: StudyLike) -> None:
 
 def check_answers(row: SpikeRSA, place: str, study: StudyLike, found: Answers) -> None:
     """Refuse recorded answers without spikes over time, of all subjects, of one that is named, or of a brain."""
+    check_individuals(row, place, study, found)
     silent = {name for name, responses in found["subjects"].items() if not in_spikes(responses)}
     silent |= subjects_of(row, study).keys() - set(_spiking(row, study))
     for name in sorted(silent & set(row.subjects)):

@@ -8,6 +8,7 @@ from typing import Literal
 import xarray as xr
 
 from neurosim.recordings.datasets import (
+    PublishedSet,
     check_dataset,
     dataset_files,
     list_datasets,
@@ -19,6 +20,7 @@ from neurosim.schema import same_stimuli
 from neurosim.study.engine.step import Job
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.kinds import BrainKind, Citation
+from neurosim.study.steps.recording import units_of
 from neurosim.study.tables import Table, one_of
 
 
@@ -57,9 +59,19 @@ def recording(job: Job, stimuli: xr.DataArray) -> xr.DataArray:
     """Return the responses or RDMs of the stimuli of the study, in their order."""
     row = job.config["row"]
     published = load_dataset(row["dataset"])
-    found = published.responses if row["recording"] in published.responses else published.rdms
-    recorded = same_stimuli(stimuli, found[row["recording"]], row["name"])
+    recorded = same_stimuli(stimuli, _found(published, row["recording"]), row["name"])
     return recorded.assign_attrs(citation=published.citation, licence=published.licence)
+
+
+def n_individuals(row: DatasetBrain, _found_before: xr.DataArray | None) -> int:
+    """Return how many individuals were recorded; one where the RDM is that of a group."""
+    recorded = _found(load_dataset(row.dataset), row.recording)
+    return len(units_of(recorded)) if "unit" in recorded.dims else recorded.sizes.get("subject", 1)
+
+
+def _found(published: PublishedSet, name: str) -> xr.DataArray:
+    """Return the responses of a recording, or its RDMs where only those were published."""
+    return (published.responses if name in published.responses else published.rdms)[name]
 
 
 def cite(row: DatasetBrain) -> list[Citation]:
@@ -75,6 +87,7 @@ PUBLISHED = BrainKind(
     describe=lambda row: row.title or f"{row.recording} of {row.dataset}",
     metric=lambda _row: "correlation",
     has_responses=lambda row: row.recording in load_dataset(row.dataset).responses,
+    n_individuals=n_individuals,
     check=check,
     check_files=check_files,
     cite=cite,

@@ -12,6 +12,7 @@ from neurosim.similarity.runs import runs_of
 from neurosim.similarity.shrinkage import SHRINKAGES
 from neurosim.study.given import StudyLike
 from neurosim.study.kinds import BrainKind, Citation, cited_metric
+from neurosim.study.steps.recording import units_of
 from neurosim.study.subjects.recorded import InFile, check_files, plan
 from neurosim.study.tables import StudyError, one_of
 
@@ -68,6 +69,7 @@ RECORDED = BrainKind(
     describe=lambda row: row.title or f"recording in {row.path.name}",
     metric=lambda row: row.metric,
     options=lambda row: {k: v for k in ("folds", "precision") if (v := getattr(row, k)) is not None},
+    n_individuals=lambda _row, found: None if found is None else len(units_of(found)),
     check=check,
     check_files=read,
     cite=cite,

@@ -106,6 +106,7 @@ SYNTHETIC = BrainKind(
     recording="neurosim.study.brains.synthetic:recording",
     describe=_described,
     metric=lambda row: row.metric,
+    n_individuals=lambda row, _found: row.n_subjects,
     check=check,
     tell=tell,
     cite=cite,

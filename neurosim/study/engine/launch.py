@@ -24,6 +24,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 ENVIRONMENT = ONE_THREAD | {"MPLBACKEND": "agg", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 WORKER = (sys.executable, "-m", "neurosim.study.engine.worker")
 SERVE = "--serve"
+STEP_BEGINS = b"\x1eneurosim-step "  # then the name of a step, on a line of standard error that is not for people
 PATIENCE = 5.0
 ADDRESS = re.compile(r"[a-z]+://[^\s/]+:\d+")
 CUDA_BUILD = re.compile(r"^cuda\b[^=]*= *['\"]", re.MULTILINE)
@@ -92,7 +93,10 @@ class Runner(Protocol):
 
 
 class Processes:
-    """Worker processes, started when they are first needed and kept for the next step."""
+    """Worker processes, started when they are first needed and kept for the next step.
+
+    What they write to standard error stands in `log`, line by line, after the name of the step that wrote it.
+    """
 
     def __init__(self, prefix: str, log: Path) -> None:
         self.prefix, self.log = prefix, log
@@ -100,6 +104,7 @@ class Processes:
         self.idle: list[subprocess.Popen[str]] = []
         self.started: list[subprocess.Popen[str]] = []
         self.lock = threading.Lock()
+        self.listening: list[threading.Thread] = []
         self.ended = False
 
     def do(self, order: Description, told: Told) -> Answer | None:
@@ -128,6 +133,8 @@ class Processes:
             process.stdin.close()
         for process in self.idle:
             process.wait()
+        for thread in self.listening:
+            thread.join(PATIENCE)
 
     def kill(self) -> None:
         """End all workers and start no other; what stands in front of them is asked, so that it can end its side."""
@@ -150,20 +157,36 @@ class Processes:
 
     def _start(self) -> subprocess.Popen[str]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        said, errors = os.pipe()
+        thread = threading.Thread(target=_write_down, args=(said, self.log), daemon=True)
+        thread.start()
         try:
-            with self.log.open("ab") as errors:
-                process = subprocess.Popen(
-                    self.command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    text=True,
-                    env=os.environ | ENVIRONMENT,
-                )
+            process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=os.environ | ENVIRONMENT,
+            )
         except OSError as error:
             raise InputError(f"--launch: {self.command[0]!r} cannot be started ({error.strerror}).") from None
+        finally:
+            os.close(errors)
         self.started.append(process)
+        self.listening.append(thread)
         return process
+
+
+def _write_down(said: int, log: Path) -> None:
+    """Write the lines that a worker says to a log, each whole, after the name of the step that it told before them."""
+    step = b""
+    with os.fdopen(said, "rb") as lines, log.open("ab", buffering=0) as file:
+        for line in lines:
+            text, begins, name = line.rstrip(b"\n").partition(STEP_BEGINS)
+            if text or not begins:
+                file.write(step + text + b"\n")
+            step = name + b": " if begins else step
 
 
 def command(prefix: str) -> list[str]:

@@ -7,6 +7,7 @@ is doing. It works in a private empty folder, which holds the temporary files of
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -28,7 +29,7 @@ from filelock import FileLock, Timeout
 from neurosim import registry, runtime, storage
 from neurosim.refusals import InputError
 from neurosim.study.engine.keys import source_digest
-from neurosim.study.engine.launch import ENVIRONMENT, SERVE, gpu_there
+from neurosim.study.engine.launch import ENVIRONMENT, SERVE, STEP_BEGINS, gpu_there
 from neurosim.study.engine.locks import held
 from neurosim.study.engine.orders import Answer, Order, Question, Queued, Side, parse, read_plan
 from neurosim.study.engine.scheduler import Look, look_up, order_of
@@ -49,7 +50,18 @@ def _serve() -> None:
     with _private_folder() as folder:
         threading.Thread(target=_read_jobs, args=(jobs, folder), daemon=True).start()
         while True:
-            _say(reports, answer(jobs.get(), "standard input", reports))
+            job = jobs.get()
+            _tell_step(job)
+            found = answer(job, "standard input", reports)
+            _flush()
+            _say(reports, found)
+
+
+def _tell_step(text: str) -> None:
+    """Say on standard error which step what follows is from."""
+    with suppress(InputError):
+        name = getattr(parse(text, "standard input"), "name", "")
+        os.write(2, STEP_BEGINS + name.encode() + b"\n")
 
 
 def _work_once(file: Path | None) -> int:
@@ -151,7 +163,15 @@ def _stdout() -> TextIO:
     """Return standard output for reports alone; whatever else is printed goes to standard error."""
     reports = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that lines of both streams stay whole, and in their order
     return reports
+
+
+def _flush() -> None:
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def _standard_input() -> str:

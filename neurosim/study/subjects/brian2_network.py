@@ -10,11 +10,11 @@ from typing import Any, Literal
 import xarray as xr
 from pydantic import Field, model_validator
 
-from neurosim.biophysics import brian2_networks
+from neurosim.biophysics import brian2_networks, brian2_sources
 from neurosim.refusals import asked_by
 from neurosim.study.citations import BRIAN2
 from neurosim.study.engine.step import Job, Step
-from neurosim.study.functions import code_of, imported, located
+from neurosim.study.functions import code_of, imported, located, names_of_functions, parameters_of, says_parameters
 from neurosim.study.given import PlanLike, Source, StudyLike
 from neurosim.study.kinds import SubjectKind
 from neurosim.study.steps.responses import layers_in, places_of
@@ -64,7 +64,9 @@ class Brian2NetworkSubject(Table):
         if not isinstance(values, Mapping):
             return values
         given = {k: located(values[k], f"{k} =") for k in ("function", "present") if callable(values.get(k))}
-        places = {place["path"] for place in given.values()} | ({str(values["path"])} if "path" in values else set())
+        places = {place["path"] for place in given.values()}
+        if given and "path" in values:
+            places.add(str(Path(values["path"]).resolve()))
         if given and len(places) > 1:
             raise StudyError(f"function and present of one file are asked, found {' and '.join(sorted(places))}.")
         found = {k: place["function"] for k, place in given.items()}
@@ -75,6 +77,22 @@ def check(row: Brian2NetworkSubject, place: str, _study: StudyLike) -> None:
     """Refuse to read no monitor at all."""
     if row.monitors is not None and not row.monitors:
         raise StudyError(f"{place}: monitors names none; leave it out to read all.")
+
+
+def check_files(row: Brian2NetworkSubject, name: str, folder: Path) -> None:
+    """Refuse functions that do not ask for what shows a stimulus, or for what makes trials differ."""
+    path = folder / row.path
+    if not all(says_parameters(path, function) for function in names_of_functions(row)):
+        return
+    with asked_by(f"subjects.{name}", brian2_sources.WHO):
+        brian2_sources.is_made_anew(
+            parameters_of(path, row.function),
+            parameters_of(path, row.present) if row.present else None,
+            anew=row.rebuild or row.copies is not None,
+            copies=row.copies,
+            duration=row.duration,
+            trials=row.n_trials,
+        )
 
 
 def plan(row: Brian2NetworkSubject, name: str, made: PlanLike) -> Source:
@@ -128,6 +146,7 @@ BRIAN2_NETWORK = SubjectKind(
     layers_follow=False,
     describe=lambda row: row.title or f"Brian2 network {row.function} of {row.path.name}",
     check=check,
+    check_files=check_files,
     cite=lambda _row: [BRIAN2],
     needs_pictures=False,
 )
