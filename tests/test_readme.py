@@ -56,3 +56,13 @@ def test_ci_runs_the_second_command():
     assert len(commands) == 2
     assert "pytest" in commands[1]
     assert "neurosim demo" in commands[0]
+
+
+def test_models_and_ingredients_are_as_many_as_it_says():
+    ingredients = (ROOT / "analyses" / "ingredients" / "table1_ingredients.md").read_text()
+    rows = re.findall(r"^\| (?!ingredient \||---).*\|$", ingredients, re.MULTILINE)
+    said = re.search(r"(\d+) ingredients", README)
+    assert said
+    assert int(said[1]) == len(rows)
+    words = {21: "Twenty-one", 22: "Twenty-two", 23: "Twenty-three", 24: "Twenty-four", 25: "Twenty-five"}
+    assert f"{words[len([*(ROOT / 'analyses' / 'gallery' / 'classics').glob('*.py')])]} published models" in README
