@@ -33,7 +33,7 @@ def mel_spectrogram(
     sound : samples (time,). sampling_rate : Hz.
     n_bands : number of triangular bands between `low` and `high`.
     window, time_step : length of a window and distance of two, s.
-    low, high : lower edge of the first band and upper edge of the last, Hz; `high` is half the sampling rate by default.
+    low, high : lower edge of the first band and upper edge of the last, Hz; by default half the rate.
 
     Returns
     -------
