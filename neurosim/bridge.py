@@ -114,7 +114,11 @@ def to_nir(subject: nn.Module | Circuit, **options: Any) -> nir.NIRGraph:
 
     Parameters
     ----------
-    subject : network (`options` are those of ``neurosim.networks.nir_export.to_nir``) or circuit.
+    subject : spiking network, or circuit of the first rung.
+    options : of networks. ``input_shape`` of one step, where the first layer is not ``Linear``; ``dt`` of one step of
+        snnTorch neurons, 1e-3 s by default; ``inputs``, "spikes" (the default) or "current"; ``example``, an input
+        (time, batch, ...) of a module with a ``forward`` of its own; ``keep_reset``, whether resets, which NIR does
+        not hold, are kept in the metadata (the default) or refused.
 
     Raises
     ------
@@ -153,7 +157,7 @@ def verify_translation(
 
     Parameters
     ----------
-    network : the trained network; it is run in float64, or as it is with ``double=False``.
+    network : the trained network. double : whether it is run in float64, or in the precision that it has.
     circuit : its translation.
     stimuli : shown to both, as the circuit takes them; of a bare array the axes are (stimulus, time, unit), or those
         that :func:`neurosim.as_stimuli` knows.

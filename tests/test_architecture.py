@@ -81,7 +81,8 @@ def test_every_public_name_says_in_one_sentence_what_it_is_names_its_parameters_
     assert first.endswith(".") and not re.search(r"[.!?]\s+[A-Z]", first), first
     if inspect.isfunction(thing):
         parameters = [p for p in inspect.signature(thing).parameters if p not in ("ax", "args", "kwargs")]
-        assert not [p for p in parameters if not re.search(rf"\b{p}\b", text)]
+        entries = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-{3,}\n|\Z)", text, re.M | re.S)
+        assert not [p for p in parameters if not entries or not re.search(rf"(?<![\w.]){p}\b[^:\n]* : ", entries[1])]
     examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=False, globs=as_a_reader())
     assert any(test.examples for test in examples)
     if inspect.getmodule(thing) is not _where_it_stands(thing):  # the doctests of modules pass it by

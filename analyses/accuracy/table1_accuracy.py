@@ -1,6 +1,6 @@
 """Table 1: what networks of every kind reach on public data, over seeds, beside classical classifiers.
 
-Run: python analyses/accuracy/table1_accuracy.py [folder] [experiment ...]
+Run: python analyses/accuracy/table1_accuracy.py [folder] [experiment ...] (six hours on one core, all seeds added up)
 
 Experiments are those of experiments.py; all by default. Every finished seed is kept in table1_accuracy.json with the
 commit it was trained at, and is not trained again: the table grows by what is run. Needs the data folder that

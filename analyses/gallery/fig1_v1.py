@@ -6,6 +6,7 @@ pixels; RDMs (correlation distance) are compared by Spearman's correlation, with
 study, as any user writes it.
 
 Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery [--redraw]
+(more than three minutes on two busy cores)
 """
 
 import sys

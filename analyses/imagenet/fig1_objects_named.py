@@ -1,6 +1,7 @@
 """Figure 1: what EfficientNet-Lite0 calls the 92 objects of Kriegeskorte et al. 2008; most are no ImageNet categories.
 
-Run: python analyses/imagenet/fig1_objects_named.py [folder] (needs the data folder)
+Run: python analyses/imagenet/fig1_objects_named.py [folder] (a minute and a half on two busy cores; it needs the data
+folder)
 """
 
 import sys

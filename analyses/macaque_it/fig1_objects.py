@@ -5,7 +5,7 @@ of the objects over time, from one time to another and from one position to anot
 correlations), and the cross-validated RDM of the 21 stimuli over time, whose distances are 0 on average where nothing
 is known.
 
-Run: NEUROSIM_DATA=... python analyses/macaque_it/fig1_objects.py results/macaque_it
+Run: NEUROSIM_DATA=... python analyses/macaque_it/fig1_objects.py results/macaque_it (half a minute)
 """
 
 import sys

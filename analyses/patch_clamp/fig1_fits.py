@@ -5,6 +5,7 @@ against those of the experimenter; three kinds of neurons fitted to a minute of 
 with ten repeats of another current. Above, step currents into a cell of the hippocampus, from an NWB file (bbp_steps).
 
 Run: NEUROSIM_DATA=... python analyses/patch_clamp/fig1_fits.py [folder] [--redraw]
+(more than three minutes on two busy cores)
 """
 
 import json

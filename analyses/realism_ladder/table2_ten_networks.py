@@ -6,6 +6,7 @@ as they come, and what a file holds is not computed again. What ``make_biologica
 of other sizes, seeds and splits. These ten had been measured with an earlier version of it, whose table was seen.
 
 Run: python analyses/realism_ladder/table2_ten_networks.py [calibrated|retuned] [network ...]
+(more than a quarter of an hour on one core)
 """
 
 import sys

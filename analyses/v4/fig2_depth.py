@@ -6,6 +6,7 @@ and untrained, and of the larger -Lite1 and -Lite2; the layers are the first blo
 (50 pictures, two regions). Numbers that are stated for these data elsewhere, R2 with 10 folds, are computed again.
 
 Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py [folder] [--redraw]
+(more than four minutes on two busy cores)
 """
 
 import sys

@@ -57,7 +57,8 @@ def calibrate(
     match : "correlation", the counts over stimuli up to one scale of the population, after which what a neuron sends is
         multiplied by the slope of the trained counts over its own; or "rates", the counts themselves and the rate.
     rng : seed of noise and Poisson input, or a generator that draws the seed.
-    device : torch device.
+    device : torch device; "auto" is the GPU where there is one.
+    progress : show a bar over populations.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def homeostasis(
 
     Parameters
     ----------
-    circuit, stimuli, expected, rng, device : as for :func:`~neurosim.biophysics.calibration.calibrate`.
+    circuit, stimuli, expected, rng, device, progress : as for :func:`~neurosim.biophysics.calibration.calibrate`.
     rounds : number of rounds.
     rate : step of a round, rheobases.
 

@@ -111,7 +111,7 @@ def make_biological(
     options : how it is retuned, with a share held back; "usual" learns gains, biases, thresholds and weights while
         about 6000 stimuli are shown, in three to six epochs; None leaves it as it is calibrated.
     rng : seed of everything random, or a generator that draws the seed.
-    device : torch device; "auto" is the GPU where there is one.
+    device : torch device; "auto" is the GPU where there is one. progress : show a bar.
 
     Returns
     -------

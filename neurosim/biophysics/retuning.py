@@ -107,7 +107,7 @@ def retune(
     teacher : function of stimuli that gives the spikes of the trained network (stimulus, time, unit) with ``layer``,
         such as ``partial(record_responses, network)``; the circuit then also learns to answer like it.
     rng : seed of the order of stimuli, of noise and of Poisson input, or a generator that draws the seed.
-    device : torch device; "auto" is the GPU where there is one.
+    device : torch device; "auto" is the GPU where there is one. progress : show a bar over epochs.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def train_som(
     ----------
     network : organised in place. task : its training stimuli are used, its labels are not.
     epochs : passes. widths : standard deviation of the neighbourhood at first and at last, units of the grid.
-    rng : seed of the stimuli that the units start from, or a generator.
+    rng : seed of the stimuli that the units start from, or a generator. progress : show a bar over epochs.
 
     Returns
     -------

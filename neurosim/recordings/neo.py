@@ -82,6 +82,18 @@ def _holds_something(item: object) -> bool:
 def neo_spikes(block: neo.Block, *, segment: int = 0) -> dict[str, np.ndarray]:
     """Return the spike times of a segment, s, by unit; what :func:`align_spikes` takes.
 
+    Parameters
+    ----------
+    block : Neo block. segment : index of the segment.
+
+    Returns
+    -------
+    by the name of each spike train (``unit_000`` ... where it has none) its times, s, in the order of the block.
+
+    Raises
+    ------
+    InputError : no such segment, or one without spike trains.
+
     Examples
     --------
     >>> import neo, quantities as pq

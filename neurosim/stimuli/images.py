@@ -156,7 +156,7 @@ def iterate_image_folder(
     ----------
     folder : one folder a category (the ``ImageFolder`` layout).
     size : pixels of the shorter side after resizing (bilinear). crop : side of the square taken from the middle.
-    batch_size : pictures at once; no more are held.
+    batch_size : pictures at once; no more are held. progress : show a bar.
 
     Yields
     ------

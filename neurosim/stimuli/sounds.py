@@ -31,8 +31,9 @@ def mel_spectrogram(
     Parameters
     ----------
     sound : samples (time,). sampling_rate : Hz.
-    n_bands : number of triangular bands between `low` and `high` Hz (by default half the sampling rate).
+    n_bands : number of triangular bands between `low` and `high`.
     window, time_step : length of a window and distance of two, s.
+    low, high : lower edge of the first band and upper edge of the last, Hz; by default half the rate.
 
     Returns
     -------

@@ -21,9 +21,17 @@ CODE = ("function", "brian2_network")
 def find_study(name: str | Path) -> Path:
     """Return the study file called `name`: a path, or the name of a built-in study.
 
+    Parameters
+    ----------
+    name : path of a file, which goes first, or name of a study that is built in ("digits", ...).
+
+    Returns
+    -------
+    path of a file that is there.
+
     Raises
     ------
-    StudyError : neither is there.
+    StudyError : neither is there; the message lists the names.
 
     Examples
     --------
