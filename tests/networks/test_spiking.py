@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 import snntorch as snn
@@ -16,7 +17,6 @@ from neurosim.networks.spiking.sequence import neuron_step, silence
 from neurosim.networks.spiking.surrogates import DEFAULT_SLOPES, Surrogate
 from neurosim.parameters import DiscreteAdaptiveLIFParameters, DiscreteLIFParameters, DiscreteSynapticParameters
 from neurosim.schema import InputError
-from tests import forks
 
 ENGINES = ("torch", "compiled")
 NEURONS = {
@@ -250,7 +250,6 @@ from tests.networks.test_spiking import NEURONS, random_currents, spikes_and_gra
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.sequence import State
 from neurosim.networks.spiking.surrogates import DEFAULT_SLOPES, Surrogate
-from tests import forks
 kinds = itertools.cycle(DEFAULT_SLOPES)
 for (name, p), n, recurrent in itertools.product(NEURONS.items(), (5, 300), (False, True)):
     surrogate, results = Surrogate(next(kinds), 2.0), []
@@ -280,7 +279,7 @@ def test_triton_kernels_equal_plain_torch_in_the_interpreter():
     pytest.importorskip("triton")
     environment = os.environ | {"TRITON_INTERPRET": "1"}
     done = subprocess.run(
-        forks.command("-c", INTERPRETED), capture_output=True, text=True, env=environment, check=False
+        [sys.executable, "-c", INTERPRETED], capture_output=True, text=True, env=environment, check=False
     )
     assert done.stdout.strip() == "equal", done.stderr[-2000:]
 

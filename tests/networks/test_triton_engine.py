@@ -10,12 +10,11 @@ import pytest
 triton = pytest.importorskip("triton")
 
 from neurosim.networks.spiking.triton_engine import block_of  # noqa: E402
-from tests import forks  # noqa: E402
 
 
 def test_every_answer_and_gradient_is_that_of_plain_torch_in_the_interpreter():
     environment = os.environ | {"TRITON_INTERPRET": "1"}
-    command = forks.command("-m", "tests.networks.interpreted_triton")
+    command = [sys.executable, "-m", "tests.networks.interpreted_triton"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.strip() == "equal", done.stderr[-2000:]
 
