@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -59,12 +61,16 @@ def test_membranes_come_together_as_the_linear_equation_says():
         np.testing.assert_allclose(v[k], asked, atol=6e-3 * np.ptp(steady))
 
 
-@pytest.mark.parametrize("engine", ["torch", "cython"])
-def test_coupled_neurons_fire_alike_on_every_engine(engine):
-    circuit = coupled(neuron=LIFParameters(refractory=2e-3), dt=1e-4)
+@pytest.mark.parametrize(("engine", "n_populations"), [("torch", 2), ("cython", 1)])
+def test_coupled_neurons_fire_alike_on_every_engine(engine, n_populations):
+    """Both populations where nothing is compiled; the ring alone, half as many programs, where each object is one."""
+    circuit, apart = (
+        replace(made, populations=made.populations[:n_populations], projections=made.projections[: 2 * n_populations])
+        for made in (coupled(g, LIFParameters(refractory=2e-3), 1e-4) for g in (3e-9, 0.0))
+    )
     stimuli = shown(100, 0.2)
     asked = simulate(circuit, stimuli, engine="brian2").values
-    alone = simulate(coupled(0.0, LIFParameters(refractory=2e-3), 1e-4), stimuli, engine="torch").values
+    alone = simulate(apart, stimuli, engine="torch").values
     assert asked.sum() > 20 and not np.array_equal(asked, alone)
     np.testing.assert_array_equal(simulate(circuit, stimuli, engine=engine).values, asked)
 
