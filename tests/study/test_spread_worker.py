@@ -1,5 +1,6 @@
 """A worker: one job description in, its step in the store, the step's code out; whatever comes in, one line at most."""
 
+import io
 import json
 import os
 import signal
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from neurosim import storage
+from neurosim import runtime, storage
 from neurosim.refusals import InputError
 from neurosim.study.engine import keys
+from neurosim.study.engine import worker as engine_worker
 from neurosim.study.engine.orders import Order, Queued, parse, read_plan, write_plan, written
 from neurosim.study.engine.scheduler import order_of
 from neurosim.study.engine.step import Step
@@ -201,3 +203,18 @@ def test_a_worker_is_killed_like_any_process(tmp_path, monkeypatch):
     gated.open("a:1")
     assert worker(tmp_path / "job.json").returncode == 0
     assert Store(tmp_path / "store").find(order.key) is not None
+
+
+def test_a_worker_reports_progress_at_most_as_often_as_is_asked(monkeypatch):
+    """A thousand batches in ten seconds; what is reported is how far it is by then."""
+    clock, reports = [0.0], io.StringIO()
+    monkeypatch.setattr(engine_worker.time, "monotonic", lambda: clock[0])
+    engine_worker._send_progress(reports, engine_worker.OFTEN)
+    try:
+        for batch in runtime.track(range(1000), "epoch"):
+            clock[0] = batch / 100
+    finally:
+        runtime.send_progress_to(None)
+    told = [json.loads(line)["progress"] for line in reports.getvalue().splitlines()]
+    assert 80 <= len(told) <= 100
+    assert told[-1][0] == "epoch" and told[-1][2] == 1000 and told[-1][1] > 980
