@@ -3,8 +3,8 @@
 Networks of every kind that can be translated are trained for a moment on scikit-learn's digits; 300 test images are
 shown to both. Each engine runs float64 weights; the last column is the network in float32 against the circuit.
 
-Run: python analyses/realism_ladder/table1_exactness.py [folder] (more than three minutes on two busy cores, some of which
-compile)
+Run: python analyses/realism_ladder/table1_exactness.py [folder]
+(more than three minutes on two busy cores; it compiles)
 """
 
 import sys
