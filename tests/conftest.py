@@ -1,6 +1,5 @@
 """Shared by all tests: a fixed hypothesis profile, one thread, and what several rooms need."""
 
-import gc
 import logging
 import os
 import sys
@@ -16,21 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 runtime.limit_threads(1)
 
 
-_modules_frozen = 0
-
-
 def pytest_runtest_setup(item):
-    """Take what imports left out of the collector's sight: Brian2 collects before every run, which took 0.2 s each.
-
-    And keep the sources that Brian2 logs with each run, at a level below debugging, out of what pytest captures.
-    """
-    global _modules_frozen
-    if len(sys.modules) > _modules_frozen + 100:
-        _modules_frozen = len(sys.modules)
-        gc.collect()
-        gc.freeze()
-        if "brian2" in sys.modules:
-            logging.getLogger("brian2").setLevel(logging.INFO)
+    """Keep the sources that Brian2 logs with each run, at a level below debugging, out of what pytest captures."""
+    if "brian2" in sys.modules:
+        logging.getLogger("brian2").setLevel(logging.INFO)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ Python runs.
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -32,6 +31,7 @@ from neurosim.biophysics.dynamics import (
     sent_by,
 )
 from neurosim.biophysics.formulas import Text, as_code, as_condition
+from neurosim.biophysics.garbage import unsearched
 from neurosim.biophysics.populations import Population
 from neurosim.biophysics.sources import arrivals_of
 from neurosim.runtime import private_folder
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     import brian2
 
 REPORT_EVERY = 0.5  # s
-LARGE = 10**6  # synapses
 COLUMN = "current_column"  # of each neuron, in an array over time
 STRICT = ("-ffp-contract=off", "-std=c++11", "-g0")  # Python's own flags ask for debugging symbols, a sixth of the time
 
@@ -49,14 +48,10 @@ STRICT = ("-ffp-contract=off", "-std=c++11", "-g0")  # Python's own flags ask fo
 def run(
     circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], *, target: str, report: Callable[[float], None]
 ) -> Run:
-    """Run the copies of `chunk`, and record what is `watched`.
-
-    Networks of Brian2 refer to themselves: large ones are freed now, not when Python looks for them next.
-    """
-    result = _run(circuit, chunk, watched, target, report)
-    if chunk.n_copies * sum(q.values.size for q in circuit.projections) > LARGE:
-        gc.collect()
-    return result
+    """Run the copies of `chunk`, and record what is `watched`."""
+    with unsearched() as leaves:
+        leaves(chunk.n_copies * sum(q.values.size for q in circuit.projections))
+        return _run(circuit, chunk, watched, target, report)
 
 
 def _run(circuit: Circuit, chunk: Chunk, watched: Sequence[Watch], target: str, report: Callable[[float], None]) -> Run:

@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from neurosim.biophysics.brian2_engine import import_brian2
+from neurosim.biophysics.garbage import unsearched
 from neurosim.biophysics.monitors import Record, Window, chosen, monitors_in, records, time_of
 from neurosim.own_functions import asks_for, call
 from neurosim.refusals import InputError
@@ -199,8 +200,22 @@ def _with_monitors(asked: Asked, network: Any, names: dict[str, Any], named: Map
 
 def _rebuilt(asked: Asked, show: Show) -> dict[str, Record]:
     """Make the network anew, present and run it; or read it where its function has run it."""
-    given = _given(asked, show)
-    built = _built(asked, given)
+    with unsearched() as leaves:
+        given = _given(asked, show)
+        built = _built(asked, given)
+        leaves(_size_of(built))
+        return _shown_once(asked, built, show, given)
+
+
+def _size_of(built: Built) -> int:
+    """Return how many neurons and synapses the user's function has made."""
+    b2 = import_brian2()
+    made = {id(o): o for o in (*built.network.objects, *built.names.values()) if isinstance(o, b2.Group)}
+    return sum(int(o.variables["N"].get_value()) for o in made.values() if "N" in o.variables)
+
+
+def _shown_once(asked: Asked, built: Built, show: Show, given: Mapping[str, Any]) -> dict[str, Record]:
+    """Run a network that was made for a stimulus, or read it where its function has run it."""
     if _is_standalone():
         raise InputError(
             f"{WHO}: C++ standalone is built once; make the network without the stimulus, and give present=, which "
@@ -220,7 +235,8 @@ def _restored(asked: Asked, built: Built) -> Shower:
 
     def shown(show: Show) -> dict[str, Record]:
         try:
-            return _run(asked, built, show, _given(asked, show))
+            with unsearched():
+                return _run(asked, built, show, _given(asked, show))
         finally:
             built.network.restore(STATE)
 

@@ -16,6 +16,7 @@ import xarray as xr
 
 from neurosim.biophysics.brian2_engine import import_brian2, preferences
 from neurosim.biophysics.formulas import Text, TextFunctions
+from neurosim.biophysics.garbage import unsearched
 from neurosim.biophysics.gates import PER_MS, PER_MV, resting_state
 from neurosim.biophysics.models import NEURONS, Gates, neuron_of
 from neurosim.biophysics.morphology import Morphology
@@ -182,7 +183,8 @@ class _Cable:
         kept = b2.StateMonitor(neuron, "v", record=True, when="end", name="kept")
         network = b2.Network(neuron, kept)
         try:
-            network.run(len(current) * every * self.dt * b2.second, namespace={})
+            with unsearched():
+                network.run(len(current) * every * self.dt * b2.second, namespace={})
         except b2.core.base.BrianObjectException as error:
             if not isinstance(error.__cause__, ValueError):  # which its solver raises where numbers are not finite
                 raise
