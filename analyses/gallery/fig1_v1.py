@@ -5,7 +5,7 @@ shown (Cichy et al. 2014, fMRI of early visual cortex) are shown to three circui
 pixels; RDMs (correlation distance) are compared by Spearman's correlation, with intervals. Every subject is a row of a
 study, as any user writes it.
 
-Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery
+Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py [folder]
 """
 
 import sys
@@ -28,6 +28,10 @@ from neurosim.plots.canvas import (
 )
 from neurosim.runtime import provenance
 from neurosim.stimuli.images import resize_images
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 HERE = Path(__file__).resolve().parent
 PIXELS = "pixels"
@@ -140,4 +144,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/gallery"))
+    with called(__doc__) as given:
+        main(given.folder("results/gallery"))

@@ -45,6 +45,10 @@ from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import resize_images
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SESSION, FOLDS, PLACES, SEED = "210325", 5, 6, 1
 BLOCKS = ("01", "03", "05", "08", "11")
 WEIGHTS = {"imagenet": "trained on ImageNet", "random": "untrained"}
@@ -304,6 +308,5 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
-    default = Path(__file__).parent if again else Path("results/v4")
-    main(Path(words[0]) if words else default, redraw=again)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent if given.redraw else "results/v4"), redraw=given.redraw)
