@@ -1,4 +1,4 @@
-"""Scripts of analyses and notebooks name what there is; those that are run say how, and refuse what they do not know."""
+"""Scripts of analyses and notebooks name what there is; those that run say how, and refuse what they do not know."""
 
 import ast
 import importlib

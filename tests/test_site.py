@@ -35,6 +35,8 @@ import signatures  # noqa: E402
 MADE = {"start/house.svg"}  # files that the build draws
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$|^\.\. toctree::\n((?: [^\n]*\n|\n)+)", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:)([^)\s#]+)(?:#[^)]*)?\)")
+LINES = 100  # letters of code that a column shows beside both menus
+BLOCK = re.compile(r"^(`{3,})([^\n]*)\n(.*?)^\1$", re.M | re.S)
 CODE = re.compile(r"^(`{3,}|:{3,})(?!\{)[^\n]*\n.*?^\1$", re.M | re.S)
 NAMED = re.compile(r"(?:\{doc\}|:doc:)`(?:[^`<]*<)?([^`<>]+)>?`|^:link: (\S+)\n:link-type: doc", re.M)
 FILES = re.compile(r"\{download\}`[^`<]*<([^>]+)>`|^:img-top: (\S+)|^```\{include\} (\S+)", re.M)
@@ -87,6 +89,16 @@ def test_every_page_has_one_title():
     for name, text in pages().items():
         titles = re.findall(r"^# \S.*$|^.+\n=+$", CODE.sub("", text), re.M)
         assert len(titles) == 1, f"{name}: {len(titles)} titles"
+
+
+def test_no_line_of_code_is_longer_than_the_column():
+    fenced = [(name, found) for name, text in pages().items() for found in BLOCK.finditer(text)]
+    blocks = [(name, found[3]) for name, found in fenced if found[2][:1] != "{" or found[2].startswith("{code")]
+    notebooks = [path for room in ("start", "tutorials") for path in (SITE / room).glob("*.py")]
+    blocks += [(p.stem, c.source) for p in notebooks for c in jupytext.read(p).cells if c.cell_type == "code"]
+    lines = [(name, line) for name, code in blocks for line in code.splitlines()]
+    assert len(lines) > 1500
+    assert [f"{name}: {line}" for name, line in lines if len(line) > LINES] == []
 
 
 def test_links_lead_to_pages_and_files():

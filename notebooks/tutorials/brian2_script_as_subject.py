@@ -28,8 +28,7 @@ import neurosim as ns
 
 b2.prefs.codegen.target = "numpy"  # nothing to compile: small networks run at once
 pictures = ns.stimuli.balanced(ns.load_digits(), 4)
-ns.plots.plot_stimuli(pictures, n_columns=10);
-
+ns.plots.plot_stimuli(pictures, n_columns=10)
 # %% [markdown]
 # ## The script, as it stands
 # The network is the one that Brian2's documentation calls
@@ -92,8 +91,7 @@ for k in range(trace.sizes["unit"]):
         trace.isel(unit=k, drop=True), ax=below, label=f"neuron {k}", colour=k
     )
 below.set_ylabel("membrane (V)")
-below.legend();
-
+below.legend()
 # %% [markdown]
 # ## Forty pictures in one run
 # Building and starting a network costs more than its arithmetic. Say how `n_copies` of the network are made, copy after copy
@@ -136,7 +134,8 @@ counts = ns.responses.over_time(answers)
 for layer, rates in (counts / float(DURATION)).groupby("layer"):
     silent = float((rates.max("stimulus") == 0).mean())
     print(
-        f"{layer}: {float(rates.mean()):.1f} spikes/s on average, {silent:.0%} of the neurons silent"
+        f"{layer}: {float(rates.mean()):.1f} spikes/s on average, "
+        f"{silent:.0%} of the neurons silent"
     )
 
 # %% [markdown]
@@ -177,7 +176,8 @@ found[["score", "standard_error", "p_zero_corrected"]].to_dataframe().round(3)
 # **1.** Is it the recurrence that makes the excitatory layer differ from the pixels? Take all synapses away, show the pictures
 # again, and compare the three geometries (`ns.compare_rdms`).
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 # What equations read may be given for a run: without strength, no spike reaches another neuron.
 without = {"strength": 0.0}
 cut = ns.biophysics.record_brian2(
@@ -195,21 +195,24 @@ print(
 # **2.** Does the geometry need all 200 ms? Bin the excitatory spikes in 20 ms, make an RDM for every bin, and draw how it agrees
 # with the pixels over time.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 binned = ns.biophysics.record_brian2(
     build, pictures, present=present, duration=DURATION, time_bin=20 * ms, copies=len(pictures)
 ).responses
 course = ns.compute_rdm(binned[..., binned.layer == "exc_spikes"], metric="euclidean")
-# No: it is there with the first spikes, which the pictures drive, and is drowned when the network has begun to answer itself.
+# No: it is there with the first spikes, which the pictures drive, and is drowned when the network
+# has begun to answer itself.
 ax = ns.plots.plot_time_course(ns.compare_rdms(course, models["pixels"]))
-ax.set_ylabel("Spearman correlation with the pixels");
-
+ax.set_ylabel("Spearman correlation with the pixels")
 # %% [markdown]
 # **3.** Your network should be a step of a study, cached and repeated with its provenance. Which record takes it, and what does
 # it ask for?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# With `build` and `present` at the top of my_network.py, this stands under subjects={...} of a Study or of compare_subjects;
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
+# With `build` and `present` at the top of my_network.py, this stands under subjects={...} of a
+# Study or of compare_subjects;
 # in study.toml the same words make a table [subjects.cuba] with kind = "brian2_network".
 row = ns.study.Brian2NetworkSubject(
     path="my_network.py", function="build", present="present", duration=0.2, copies=40

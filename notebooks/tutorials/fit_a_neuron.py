@@ -67,7 +67,8 @@ electrode = ns.biophysics.estimate_electrode(below)
 for name, scale, unit in (("capacitance", 1e12, "pF"), ("input_resistance", 1e-6, "MOhm")):
     found, error = getattr(electrode, name) * scale, electrode.standard_error[name] * scale
     print(
-        f"{name}: {found:.0f} +- {error:.0f} {unit}; the experimenter says {below.attrs[name] * scale:.0f} {unit}"
+        f"{name}: {found:.0f} +- {error:.0f} {unit}; "
+        f"the experimenter says {below.attrs[name] * scale:.0f} {unit}"
     )
 
 # %%
@@ -134,8 +135,7 @@ raster = ns.as_responses(
 )
 _, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 ns.plots.plot_raster(raster, ax=ax, labels=("spikes", ""))
-ax.set_ylabel("repeat");
-
+ax.set_ylabel("repeat")
 # %% [markdown]
 # ## The same neuron under steps
 # Noise was fitted, steps were not. The neuron that was fitted receives the step currents of the recording, each eight times. It can be held to what it was fitted
@@ -152,8 +152,7 @@ ax = ns.plots.plot_tuning(ns.responses.tuning_curve(modelled, "current_pA"))
 ax.plot(amps, recorded.squeeze(), "k.", label="recorded")
 ax.lines[0].set_label("fitted, eight times")
 ax.set(xlabel="current (pA)", ylabel="spikes in a second", title="")
-ax.legend();
-
+ax.legend()
 # %% [markdown]
 # ## The neuron as part of a circuit
 # What was fitted is a record of numbers in SI units, and belongs into any circuit.
@@ -167,20 +166,25 @@ fitted["lif"].parameters
 # **1.** Is 8 ms a fair tolerance? Compute Md\* of the generalised neuron from 1 to 16 ms, and the reliability of the repeats.
 # Why does Md\* stay defined where reliability falls?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Md* divides what coincides by what coincides between repeats: both fall together, until repeats themselves are lost.
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
+# Md* divides what coincides by what coincides between repeats: both fall together, until repeats
+# themselves are lost.
 for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
     score = ns.responses.coincidence(observed, predicted["gif"], tolerance=tolerance)
     print(
-        f"{1e3 * tolerance:4.0f} ms: Md* {float(score.md_star[0]):.2f}, repeats {float(score.reliability[0]):.2f}"
+        f"{1e3 * tolerance:4.0f} ms: Md* {float(score.md_star[0]):.2f}, "
+        f"repeats {float(score.reliability[0]):.2f}"
     )
 
 # %% [markdown]
 # **2.** What does the electrode cost? Read the voltage as it was recorded, without compensation: how far are capacitance and
 # leak of the fitted LIF neuron from before, and does Md\* change?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Without it the drop over the electrode counts as membrane, which seems to follow the current at once.
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
+# Without it the drop over the electrode counts as membrane, which seems to follow the current at
+# once.
 raw = ns.biophysics.fit_neuron(half, "lif", progress=False)
 for name, one in {"compensated": fitted["lif"], "as recorded": raw}.items():
     spikes = (

@@ -98,8 +98,7 @@ _, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
 for n in design.n_stimuli:
     draw(found.sel(n_stimuli=[n]), ax, "n_subjects", f"{n} pictures")
 ax.axhline(0.8, color="0.7", lw=0.8)
-ax.legend();
-
+ax.legend()
 # %% [markdown]
 # Pictures or subjects? The table says what each design would report. The score of the right model lies above the lower
 # ceiling here: subjects predict each other with their noise, a model has none.
@@ -125,7 +124,8 @@ null = ns.power_analysis(
 )
 for name in ("power", "wrong"):
     print(
-        f"{'for' if name == 'power' else 'against'} the first model: {float(null[name].squeeze()):.0%} of 40 experiments"
+        f"{'for' if name == 'power' else 'against'} the first model: "
+        f"{float(null[name].squeeze()):.0%} of 40 experiments"
     )
 
 # %% [markdown]
@@ -133,7 +133,8 @@ for name in ("power", "wrong"):
 # **1.** Repeats or pictures? The same 240 showings of a session can be 40 pictures six times, or 20 pictures twelve times. Which
 # finds the difference more often, with eight subjects?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 for n_stimuli, n_trials in ((40, 6), (20, 12)):
     one = ns.power_analysis(
         edges,
@@ -145,33 +146,38 @@ for n_stimuli, n_trials in ((40, 6), (20, 12)):
     )
     low, high = one.interval.squeeze().values
     print(
-        f"{n_stimuli} pictures, {n_trials} repeats: power {float(one.power.squeeze()):.2f} ({low:.2f} to {high:.2f})"
+        f"{n_stimuli} pictures, {n_trials} repeats: "
+        f"power {float(one.power.squeeze()):.2f} ({low:.2f} to {high:.2f})"
     )
 
 # %% [markdown]
 # **2.** What does another distance cost? Run the design of eight subjects with all pictures once more with
 # `metric="euclidean"`, which counts noise as distance.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 eight = ns.ExperimentDesign(n_subjects=(8,), n_units=(30,))
 for metric in ("crossnobis", "euclidean", "correlation"):
     one = ns.power_analysis(
         edges, contrast, design=eight, brain=brain, metric=metric, n_simulations=24, progress=False
     )
     print(
-        f"{metric}: power {float(one.power.squeeze()):.2f}, score of the right model {float(one.score.isel(model=0).squeeze()):.2f}"
+        f"{metric}: power {float(one.power.squeeze()):.2f}, "
+        f"score of the right model {float(one.score.isel(model=0).squeeze()):.2f}"
     )
 
 # %% [markdown]
 # **3.** Subjects differ more than the pilot of two could tell. How much power is left with eight subjects if what a subject adds
 # of its own is twice as large?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 for individuality in (0.6, 1.2):
     differing = replace(brain, individuality=individuality)
     one = ns.power_analysis(
         edges, contrast, design=eight, brain=differing, n_simulations=24, progress=False
     )
     print(
-        f"individuality {individuality}: power {float(one.power.squeeze()):.2f}, ceiling {float(one.ceiling.squeeze()):.2f}"
+        f"individuality {individuality}: power {float(one.power.squeeze()):.2f}, "
+        f"ceiling {float(one.ceiling.squeeze()):.2f}"
     )

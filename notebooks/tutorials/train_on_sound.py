@@ -104,8 +104,7 @@ circuit = ns.to_circuit(network, example=example)
 print(circuit)
 held_back = heard[heard["take"] < 5]
 print(ns.verify_translation(network, circuit, held_back[:50], example=example).attrs["verdict"])
-ns.plots.plot_circuit(ns.biophysics.count_synapses(circuit));
-
+ns.plots.plot_circuit(ns.biophysics.count_synapses(circuit))
 # %% [markdown]
 # ## Hodgkin-Huxley neurons
 # `climb` takes the circuit up the ladder to the rung you name: membranes in volts, steps of 0.1 ms, conductances, delays, a
@@ -124,7 +123,7 @@ def spikes(one, shown):
 
 
 def at_the_rate_of(trained, climbed, shown, gains=(0.5, 0.7)):
-    """The circuit with the gain at which it sends about as many spikes as the trained one; other data need other gains."""
+    """The circuit with the gain at which it sends about as many spikes as the trained one."""
     wanted = float(spikes(trained, shown).sum())
     tried = [climbed.adjusted(layer, gain) for gain in gains]
     shares = [float(spikes(one, shown).sum()) / wanted for one in tried]
@@ -180,7 +179,8 @@ for ax, (name, one) in zip(axes, {"trained": circuit, "Hodgkin-Huxley": biologic
 # ## Exercises
 # **1.** Does it know words or voices? Train on all speakers but one, and test on the one left out.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 stranger = "theo"
 other = ns.tasks.event_task(events, bins, test={"speaker": [stranger]})
 torch.manual_seed(0)
@@ -191,14 +191,16 @@ second = ns.build_network(
 )
 found = ns.train(second, other, options, progress=False)
 print(
-    f"{float(found.test_accuracy):.0%} of what {stranger} says, {float(history.test_accuracy):.0%} of new takes of known speakers"
+    f"{float(found.test_accuracy):.0%} of what {stranger} says, "
+    f"{float(history.test_accuracy):.0%} of new takes of known speakers"
 )
 
 # %% [markdown]
 # **2.** Which step of biology costs the most? Measure the rung "currents", on which synaptic currents have a time constant and
 # nothing else was added, like the highest rung.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 currents = at_the_rate_of(circuit, ns.climb(circuit, "currents"), trained_on[::90])
 results["currents"] = kept(currents)
 for name, (right, rdm) in results.items():
@@ -209,7 +211,8 @@ for name, (right, rdm) in results.items():
 # **3.** A fibre that fires at random is nearer to biology. Which option of the ear makes it so, and how much of the accuracy
 # remains without training again?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
+# "code_prompt_hide": "Answer"}
 from dataclasses import replace
 
 new = np.flatnonzero(labels["take"] < 5)
@@ -223,5 +226,6 @@ for poisson in (False, True):
         ns.biophysics.choose_category(circuit, spikes(circuit, shown))
     ]
     print(
-        f"{'random' if poisson else 'regular'} fibres: {(named == shown.category.values).mean():.0%} right"
+        f"{'random' if poisson else 'regular'} fibres: "
+        f"{(named == shown.category.values).mean():.0%} right"
     )
