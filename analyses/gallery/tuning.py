@@ -59,7 +59,7 @@ def draw_curves(found: xr.Dataset, figure: Figure) -> None:
     for ax in (left, right):
         ax.set(xlabel="from the preferred orientation (degrees)", xticks=range(-90, 91, 45))
     left.set(ylabel="rate (spikes/s)", title=f"mean of {found.sizes['seed']} seeds")
-    right.set(ylabel="share of the height", title="the same, as shares: widths alike")
+    right.set(ylabel="share of the height", title="the same, as shares")
     left.legend(fontsize=6, loc="upper left", borderaxespad=0)
     right.legend(title="half width", title_fontsize=6, fontsize=6, loc="upper left", borderaxespad=0)
 

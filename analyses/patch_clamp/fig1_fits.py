@@ -45,9 +45,10 @@ TOLERANCES = (4e-3, 8e-3)
 STEPS_APART = 0.12  # V
 NAMES = {"gif": "GIF", "adex": "AdEx", "lif": "LIF"}
 CAPTION = (
-    "A: voltages as the NWB file has them; their zero is not the neuron's and moves from sweep to sweep. "
-    "B to D: four dorsal raphe neurons, fitted to a minute of current; Md* of ten repeats of another (GIF: "
-    "40 draws). LIF is a limit of AdEx: where it predicts better, AdEx was fitted to what does not repeat."
+    "A: three sweeps of one neuron; the zero of the NWB file is not the neuron's, so that none is drawn. B to D: four "
+    "dorsal raphe neurons, fitted to a minute of current; Md*: spikes that coincide with those of ten repeats of "
+    "another current, 1 where as many as repeats do (GIF: 40 draws, ten in C). LIF is a limit of AdEx: where it "
+    "predicts better, AdEx was fitted to what does not repeat."
 )
 STEP_COUNTS = {("B95", "107"): 9, ("B6", "184"): 82, ("B8", "148"): 75}
 
@@ -132,7 +133,11 @@ def _steps(ax: Axes, results: xr.Dataset) -> None:
     for line, strength in zip(ax.lines, np.sort(results.current.values[kept].max(1)), strict=True):
         ax.text(1.02, line.get_ydata()[-1], f"{strength * 1e12:.0f} pA", color=line.get_color(), fontsize=6,
                 va="center", transform=ax.get_yaxis_transform())  # fmt: skip
-    ax.set(ylabel=f"membrane (mV), {STEPS_APART * 1e3:g} apart")
+    low = ax.get_ylim()[0]
+    ax.plot([-25, -25], [low + 20, low + 70], color="black", lw=1.5, solid_capstyle="butt")
+    ax.text(-35, low + 45, "50 mV", fontsize=6, rotation=90, ha="right", va="center")
+    ax.set(ylabel="membrane", yticks=[], ylim=(low, None))
+    ax.spines["left"].set_visible(False)
 
 
 def _passive(ax: Axes, results: xr.Dataset) -> None:
@@ -177,7 +182,7 @@ def _scores(ax: Axes, results: xr.Dataset) -> None:
             transform=ax.get_yaxis_transform())  # fmt: skip
     ax.set_xticks(place, results.cell.values)
     window = 1e3 * TOLERANCES[1]
-    ax.set(ylabel=f"Md* ({window:g} ms, 95 %)", ylim=(0, 1.1), title="repeats held back")
+    ax.set(ylabel=f"coincidence Md* within {window:g} ms (95 %)", ylim=(0, 1.1), title="repeats held back")
 
 
 def table(results: xr.Dataset) -> dict[str, object]:

@@ -12,11 +12,12 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from scipy.sparse.csgraph import connected_components
 
 from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of
+from neurosim.plots.names import shortened
 from neurosim.schema import InputError
 
 EXCITES, INHIBITS = PALETTE[0], PALETTE[1]
 WIDE, HIGH, COLUMN, ROW = 1.1, 0.5, 2.4, 1.5  # of a box, and between the middles of boxes
-LONG = 12  # letters of a name of full size
+LONG, LONGEST = 12, 16  # letters of a name of full size, and of any
 MANY = 3000  # dots of full size
 MARGIN = 0.35
 FEWEST_IN_RING, APART = 4, 2.3  # populations, and between the middles of two
@@ -49,7 +50,7 @@ def plot_circuit(counts: xr.Dataset, ax: Axes | None = None) -> Axes:
     """
     if not isinstance(counts, xr.Dataset) or not {"n_synapses", "mean_weight", "size"} <= set(counts.variables):
         raise InputError("plot_circuit: what biophysics.count_synapses returns asked, found something else.")
-    names = [str(n) for n in counts["source"].values]
+    names = shortened([str(n) for n in counts["source"].values], LONGEST)
     n, weight = counts["n_synapses"].values, counts["mean_weight"].values
     places, ring = _places(n)
     curves = {(i, j): _curve(places[i], places[j], is_loop=i == j, in_ring=ring[i] == ring[j] >= 0)
@@ -87,13 +88,13 @@ def plot_positions(positions: Mapping[str, Any], ax: Axes | None = None, *, plan
     --------
     >>> places = {"cells": ns.biophysics.grid_positions((4, 3), 50e-6)}
     >>> ns.plots.plot_positions(places, ns.plots.new_figure().subplots()).get_xlabel()
-    'x (um)'
+    'x (µm)'
     """
     if plane not in ("xy", "xz", "yz"):
         raise InputError(f"plot_positions: plane = {plane!r}; known: xy, xz, yz.")
     axes = ["xyz".index(axis) for axis in plane]
     ax = axes_or_new(ax, 4, 4)
-    colours = colour_of(list(positions))
+    colours, short = colour_of(list(positions)), dict(zip(positions, shortened(list(positions)), strict=True))
     for name, given in positions.items():
         places = np.asarray(given, dtype=float) if given is not None else np.zeros(0)
         if places.ndim != 2 or places.shape[1] not in (2, 3) or places.shape[1] <= max(axes):
@@ -103,8 +104,8 @@ def plot_positions(positions: Mapping[str, Any], ax: Axes | None = None, *, plan
             )
         size = 12 * min(1.0, MANY / max(len(places), 1)) + 1
         across, up = places[:, axes].T * 1e6
-        ax.scatter(across, up, s=size, color=colours[name], linewidths=0, alpha=0.8, label=name)
-    ax.set(xlabel=f"{plane[0]} (um)", ylabel=f"{plane[1]} (um)", aspect="equal")
+        ax.scatter(across, up, s=size, color=colours[name], linewidths=0, alpha=0.8, label=short[name])
+    ax.set(xlabel=f"{plane[0]} (µm)", ylabel=f"{plane[1]} (µm)", aspect="equal")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 

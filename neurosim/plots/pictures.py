@@ -21,7 +21,8 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
     ----------
     stimuli : (stimulus, [channel,] y, x) in 0..1.
     ax : axes to draw on.
-    n_columns : images in a row; by default a sheet twice as wide as high, of at most 20 columns.
+    n_columns : images in a row; by default a sheet twice as wide as high of up to 20 columns, and of more where it
+        would be higher than wide.
 
     Raises
     ------
@@ -36,7 +37,8 @@ def plot_stimuli(stimuli: xr.DataArray, ax: Axes | None = None, *, n_columns: in
     ax = axes_or_new(ax)
     images = as_pictures(stimuli)
     n, height, width = images.shape[:3]
-    n_columns = min(n_columns or min(20, math.ceil(math.sqrt(2 * n))), n)
+    wide = max(min(20, math.ceil(math.sqrt(2 * n))), math.ceil(math.sqrt(n)))
+    n_columns = min(n_columns or wide, n)
     n_rows = -(-n // n_columns)
     pad = max(1, height // 12)
     sheet = np.ones((n_rows * (height + pad), n_columns * (width + pad), 3))

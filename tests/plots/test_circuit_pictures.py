@@ -70,7 +70,7 @@ def test_places_are_drawn_in_the_plane_that_is_asked():
     places = {"a": np.array([[1e-3, 2e-3, 3e-3]]), "b": np.array([[0.0, 0.0, 5e-4]])}
     ax = plot_positions(places, new_figure().subplots(), plane="xz")
     np.testing.assert_allclose([c.get_offsets()[0] for c in ax.collections], [[1000, 3000], [0, 500]])
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x (um)", "z (um)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x (µm)", "z (µm)")
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
 
 

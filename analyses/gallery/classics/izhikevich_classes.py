@@ -46,7 +46,7 @@ def draw(found: xr.Dataset, figure: Figure) -> None:
     axes = figure.subplots(2, 3, sharex=True, sharey=True).ravel()
     for k, (ax, kind) in enumerate(zip(axes, found["kind"].values, strict=True)):
         ax.plot(1e3 * found["membrane_time"], 1e3 * found["membrane"][:, k].clip(max=30e-3), color=PALETTE[0], lw=0.6)
-        ax.set_title(f"{kind}: {int(found['count'][k])} spikes/s", fontsize=7)
+        ax.set_title(f"{kind}: {float(found['count'][k]) / found.attrs['seconds']:.0f} spikes/s", fontsize=7)
     figure.supxlabel("time (ms)", fontsize=8)
     figure.supylabel("membrane (mV)", fontsize=8)
 
