@@ -27,6 +27,7 @@ sys.path.insert(0, str(SITE / "_extensions"))
 import api_pages  # noqa: E402
 import catalogue_pages  # noqa: E402
 import docstrings  # noqa: E402
+import gallery_pages  # noqa: E402
 import house_picture  # noqa: E402
 import notebook_cells  # noqa: E402
 import number_role  # noqa: E402
@@ -99,6 +100,23 @@ def test_no_line_of_code_is_longer_than_the_column():
     lines = [(name, line) for name, code in blocks for line in code.splitlines()]
     assert len(lines) > 1500
     assert [f"{name}: {line}" for name, line in lines if len(line) > LINES] == []
+
+
+def test_a_box_of_a_study_holds_a_command_and_nothing_else():
+    studies = [text for name, text in pages().items() if name.startswith("catalogue/studies/")]
+    boxes = [found[3].rstrip() for text in studies for found in BLOCK.finditer(text) if found[2] == "text"]
+    assert boxes
+    command = re.compile(r"(NEUROSIM_DATA=\.\.\. )?python (analyses/\S+\.py)( [A-Z_]+)*")
+    assert [box for box in boxes if not ((found := command.fullmatch(box)) and (ROOT / found[2]).exists())] == []
+    assert "quarter of an hour" in pages()["catalogue/studies/v4"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(0.05, "3 seconds"), (0.001, "1 second"), (1.49, "89 seconds"), (1.5, "2 minutes"), (12.49, "12 minutes")],
+)
+def test_how_long_a_model_takes_is_said_in_whole_seconds_or_minutes(minutes, said):
+    assert gallery_pages.lasting(minutes) == said
 
 
 def test_links_lead_to_pages_and_files():

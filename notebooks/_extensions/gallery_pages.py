@@ -41,12 +41,9 @@ def study_title(folder: Path) -> str:
 
 
 def lasting(minutes: float) -> str:
-    """Return how long something took, in words.
-
-    >>> lasting(0.18), lasting(12.49)
-    ('11 seconds', '12 minutes')
-    """
-    return f"{minutes:.0f} minutes" if minutes >= MINUTES_FROM else f"{max(1, round(60 * minutes))} seconds"
+    """Return how long something took, in whole seconds or minutes."""
+    number, unit = (round(minutes), "minute") if minutes >= MINUTES_FROM else (max(1, round(60 * minutes)), "second")
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def _grid(cards: Iterator[list[str]]) -> list[str]:
