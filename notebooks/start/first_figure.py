@@ -50,14 +50,14 @@ models = {
     ),
     "Gabor energy": ns.compute_rdm(energy, "euclidean"),
 }
-ns.plots.plot_rdm(brain.mean("subject", keep_attrs=True), title="the area, six subjects")
+ns.plots.plot_rdm(brain.mean("subject", keep_attrs=True), title="the area, six subjects");
 # %% [markdown]
 # And the figure: each model's score, with an interval over new subjects and new digits, beside the best that any model
 # could reach (the gray band).
 
 # %%
 scores = ns.infer(models, brain)
-ns.plots.plot_scores(scores, title="what the area is like")
+ns.plots.plot_scores(scores, title="what the area is like");
 
 # %% [markdown]
 # ## With your own

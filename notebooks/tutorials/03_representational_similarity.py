@@ -48,7 +48,7 @@ area = measure(features)
 print("plain", float(ns.compute_rdm(area, "euclidean").mean()))
 print("cross-validated", float(ns.compute_rdm(area, "crossnobis").mean()))
 crossnobis = ns.compute_rdm(area, "crossnobis", precision="schaefer_strimmer")
-ns.plots.plot_rdm(crossnobis, order="category", colorbar=True, title="crossnobis, whitened")
+ns.plots.plot_rdm(crossnobis, order="category", colorbar=True, title="crossnobis, whitened");
 # %% [markdown]
 # ## Inference that generalises to new subjects and new stimuli
 # Ten subjects; models with all, half and none of the features, and one that is fitted to the other stimuli of the other
@@ -70,7 +70,7 @@ models = {
 result = ns.infer(models, subjects, method="corr")
 print(result[["score", "standard_error", "p_zero_corrected"]].to_dataframe())
 print("noise ceiling", result.ceiling.values)
-ns.plots.plot_scores(result, pairs=True)
+ns.plots.plot_scores(result, pairs=True);
 # %%
 parts = [
     ns.compute_rdm(ns.as_responses(features[:, [f]], stimuli=names), "euclidean") for f in range(10)

@@ -113,7 +113,7 @@ for rung in ("conductance", "hodgkin_huxley"):
     )
     traces.membrane_potential[0, :, 0].plot(ax=ax, label=rung)
 ax.legend()
-ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs")
+ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs");
 # %% [markdown]
 # ## Experiments
 # One vocabulary for networks and circuits: lesion, silence, stimulate, noise.

@@ -155,7 +155,7 @@ alike = ns.similarity.sign_flip_test(lasting, alternative="greater", progress=Fa
 shown = alike.score.where(alike.p_corrected < 0.05)
 ns.plots.plot_generalisation(shown, label="correlation").set(
     xlabel="even trials at (ms)", ylabel="odd trials at (ms)"
-)
+);
 # %% [markdown]
 # ## Where on the head, and back to MNE
 # One answer a sensor: the mean difference of faces and houses at 300 ms, tested over the neighbours of each sensor. Any course is

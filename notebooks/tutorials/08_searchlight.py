@@ -155,7 +155,7 @@ for column, name in enumerate(tested.model.values):
         )
         ax.contour(truth[name][:, :, 3].T, levels=[0.5], colors="w")
         ax.set(title=f"{name}: {what}", xticks=[], yticks=[])
-figure.colorbar(drawn, ax=axes, label="Spearman correlation", shrink=0.6)
+figure.colorbar(drawn, ax=axes, label="Spearman correlation", shrink=0.6);
 # %% [markdown]
 # ## Exercises
 # **1.** What does correction cost? Count the places with p below 0.05 that are not corrected, inside and far from the balls.

@@ -28,7 +28,7 @@ import neurosim as ns
 
 b2.prefs.codegen.target = "numpy"  # nothing to compile: small networks run at once
 pictures = ns.stimuli.balanced(ns.load_digits(), 4)
-ns.plots.plot_stimuli(pictures, n_columns=10)
+ns.plots.plot_stimuli(pictures, n_columns=10);
 # %% [markdown]
 # ## The script, as it stands
 # The network is the one that Brian2's documentation calls
@@ -91,7 +91,7 @@ for k in range(trace.sizes["unit"]):
         trace.isel(unit=k, drop=True), ax=below, label=f"neuron {k}", colour=k
     )
 below.set_ylabel("membrane (V)")
-below.legend()
+below.legend();
 # %% [markdown]
 # ## Forty pictures in one run
 # Building and starting a network costs more than its arithmetic. Say how `n_copies` of the network are made, copy after copy
@@ -204,7 +204,7 @@ course = ns.compute_rdm(binned[..., binned.layer == "exc_spikes"], metric="eucli
 # No: it is there with the first spikes, which the pictures drive, and is drowned when the network
 # has begun to answer itself.
 ax = ns.plots.plot_time_course(ns.compare_rdms(course, models["pixels"]))
-ax.set_ylabel("Spearman correlation with the pixels")
+ax.set_ylabel("Spearman correlation with the pixels");
 # %% [markdown]
 # **3.** Your network should be a step of a study, cached and repeated with its provenance. Which record takes it, and what does
 # it ask for?

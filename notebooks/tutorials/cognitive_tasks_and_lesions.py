@@ -48,7 +48,7 @@ ax.set(
     ylabel="input",
     title=f"attend {str(trials.context[k].values)}: right is choice {int(trials.choice[k])}",
 )
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
 # %% [markdown]
 # ## Train
 # Sixty rate units with time constants of 100 ms, all connected, with private noise.
@@ -88,7 +88,7 @@ for ax, context in zip(axes, ("motion", "colour")):
         ns.plots.plot_psychometric(curve, ax=ax, label=evidence, colour=colour)
     ax.set(title=f"attend {context}", xlabel="coherence")
 axes[0].set_ylabel("share of choice 1")
-axes[0].legend()
+axes[0].legend();
 # %% [markdown]
 # ## What the population tells, and when
 # The responses carry the table too. Along three orthogonal axes they answer choice, motion and colour; the courses are means
@@ -139,7 +139,7 @@ for name, units in order.items():
         label=name,
     )
 ax.set(xlabel="units silenced (of 60)", ylabel="share of trials right")
-ax.legend()
+ax.legend();
 # %% [markdown]
 # ## What is damaged: the decision, or the representation?
 # `perturbation_effect` holds several experiments beside each other. `similarity` is the correlation of the RDM of the damaged
@@ -185,7 +185,7 @@ for name, colour, one in (
         ns.tasks.psychometric(one, "relevant_coherence"), ax=ax, label=name, colour=colour
     )
 ax.set_ylabel("share of choice 1")
-ax.legend()
+ax.legend();
 # %% [markdown]
 # **2.** Can it recover? Train the lesioned network for one more epoch, with the units still silent.
 
@@ -213,4 +213,4 @@ course = ns.responses.decode(ns.responses.rebin(fresh, 0.1), "choice", folds=5)
 ax = ns.plots.plot_time_course(course.accuracy, course.standard_error, label="choice")
 ax.axhline(float(course.chance), color="0.6")
 ax.axvline(1e3 * float(trials.go[0]), color="0.6", ls=":")
-ax.set_ylabel("decoding accuracy")
+ax.set_ylabel("decoding accuracy");

@@ -135,7 +135,7 @@ raster = ns.as_responses(
 )
 _, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 ns.plots.plot_raster(raster, ax=ax, labels=("spikes", ""))
-ax.set_ylabel("repeat")
+ax.set_ylabel("repeat");
 # %% [markdown]
 # ## The same neuron under steps
 # Noise was fitted, steps were not. The neuron that was fitted receives the step currents of the recording, each eight times. It can be held to what it was fitted
@@ -152,7 +152,7 @@ ax = ns.plots.plot_tuning(ns.responses.tuning_curve(modelled, "current_pA"))
 ax.plot(amps, recorded.squeeze(), "k.", label="recorded")
 ax.lines[0].set_label("fitted, eight times")
 ax.set(xlabel="current (pA)", ylabel="spikes in a second", title="")
-ax.legend()
+ax.legend();
 # %% [markdown]
 # ## The neuron as part of a circuit
 # What was fitted is a record of numbers in SI units, and belongs into any circuit.

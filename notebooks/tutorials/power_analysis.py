@@ -98,7 +98,7 @@ _, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
 for n in design.n_stimuli:
     draw(found.sel(n_stimuli=[n]), ax, "n_subjects", f"{n} pictures")
 ax.axhline(0.8, color="0.7", lw=0.8)
-ax.legend()
+ax.legend();
 # %% [markdown]
 # Pictures or subjects? The table says what each design would report. The score of the right model lies above the lower
 # ceiling here: subjects predict each other with their noise, a model has none.

@@ -34,7 +34,7 @@ published = ns.load_dataset("cowley2026_v4", recordings=[session])
 some = slice(0, 240)
 pictures, trials = published.stimuli[some], published.responses[session][some]
 print(published.citation)
-ns.plots.plot_stimuli(pictures[:24], n_columns=12)
+ns.plots.plot_stimuli(pictures[:24], n_columns=12);
 # %% [markdown]
 # ## Reliability first
 # A trial that was not run is NaN, and stays so: unequal numbers of repeats enter every formula. `ceiling` is the correlation
@@ -49,7 +49,7 @@ print(
 )
 _, ax = plt.subplots(figsize=(4.5, 3), layout="constrained")
 ax.hist(quality.ceiling, bins=15)
-ax.set(xlabel="correlation of a perfect model", ylabel="channels")
+ax.set(xlabel="correlation of a perfect model", ylabel="channels");
 # %% [markdown]
 # ## What the network answers
 # The pictures have 112 pixels a side, the network was trained with 224: a module in front of it makes them so. Any
@@ -100,7 +100,7 @@ best = list(found)[int(np.argmax(explained))]
 _, ax = plt.subplots(figsize=(3.8, 3.6), layout="constrained")
 ax.plot([0, 1], [0, 1], color="0.7")
 ax.plot(found[best].ceiling, found[best].score, ".")
-ax.set(xlabel="a perfect model", ylabel=best, title="correlation with held-out responses")
+ax.set(xlabel="a perfect model", ylabel=best, title="correlation with held-out responses");
 # %% [markdown]
 # ## Better, or only lucky?
 # Two layers predict the same channels in the same folds, and what they share cancels. The p value is of the median difference,

@@ -104,7 +104,7 @@ circuit = ns.to_circuit(network, example=example)
 print(circuit)
 held_back = heard[heard["take"] < 5]
 print(ns.verify_translation(network, circuit, held_back[:50], example=example).attrs["verdict"])
-ns.plots.plot_circuit(ns.biophysics.count_synapses(circuit))
+ns.plots.plot_circuit(ns.biophysics.count_synapses(circuit));
 # %% [markdown]
 # ## Hodgkin-Huxley neurons
 # `climb` takes the circuit up the ladder to the rung you name: membranes in volts, steps of 0.1 ms, conductances, delays, a
