@@ -51,6 +51,7 @@ models = {
     "Gabor energy": ns.compute_rdm(energy, "euclidean"),
 }
 ns.plots.plot_rdm(brain.mean("subject", keep_attrs=True), title="the area, six subjects");
+
 # %% [markdown]
 # And the figure: each model's score, with an interval over new subjects and new digits, beside the best that any model
 # could reach (the gray band).

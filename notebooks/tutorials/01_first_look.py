@@ -34,6 +34,7 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 task = ns.tasks.classification_task(ns.load_digits(), rng=0)
 shown = ns.stimuli.balanced(task.test, 6)
 ns.plots.plot_stimuli(shown, n_columns=20);
+
 # %% [markdown]
 # ## A trained spiking network
 # Pixels become spikes, drawn anew for every batch.
@@ -63,6 +64,7 @@ translation.to_dataframe()
 
 # %%
 ns.plots.plot_raster(trained, twin, labels=("torch", "Brian2"));
+
 # %% [markdown]
 # ## A synthetic brain
 # Five subjects whose units are tuned to Gabor energy, with trial noise. It is synthetic and says so.
@@ -88,6 +90,7 @@ pixels = ns.compute_rdm(shown.values.reshape(len(shown), -1)).assign_coords(
     stimulus=shown.stimulus.values
 )
 ns.plots.plot_rdm(layers[0], title="first hidden layer");
+
 # %%
 brains = ns.compute_rdm(brain, "crossnobis", by="subject")
 result = ns.infer(layers, brains, method="spearman", rng=0)
@@ -97,6 +100,7 @@ result[["score", "standard_error", "p_zero_corrected"]].to_dataframe()
 ns.plots.plot_scores(
     result, groups=list(result.model.values), title="layers against a synthetic brain"
 );
+
 # %%
 assert translation.n_differing.sum() == 0
 assert isinstance(result, xr.Dataset)

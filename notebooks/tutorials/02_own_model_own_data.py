@@ -93,8 +93,7 @@ assert outcome.report.is_file()
 # **1.** Does the recording follow the pixels because both are reliable, or because they say the same? Compare their RDMs yourself,
 # with a crossnobis distance, which noise alone leaves at 0.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 pixels = ns.as_responses(stimuli.values.reshape(len(stimuli), -1), stimuli=stimuli)
 brain = ns.compute_rdm(ns.responses.over_time(recording), metric="crossnobis")
 found = ns.infer(
@@ -112,8 +111,7 @@ print(
 # %% [markdown]
 # **2.** Your recording names its stimuli otherwise than your pictures. What happens, and what mends it?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Nothing is matched by position: both sides are named in the error, and the names of the pictures
 # go onto the recording.
 renamed = recording.assign_coords(stimulus=[f"trial_type_{k}" for k in range(len(recording))])

@@ -37,7 +37,6 @@ def measure(patterns, n_units=60, noise=2.0, n_trials=4):
         category=category
     )
 
-
 # %% [markdown]
 # ## RDMs without bias
 # The plain distance is inflated by noise. Crossnobis uses trials as folds, so noise averages out, and whitens with the
@@ -49,6 +48,7 @@ print("plain", float(ns.compute_rdm(area, "euclidean").mean()))
 print("cross-validated", float(ns.compute_rdm(area, "crossnobis").mean()))
 crossnobis = ns.compute_rdm(area, "crossnobis", precision="schaefer_strimmer")
 ns.plots.plot_rdm(crossnobis, order="category", colorbar=True, title="crossnobis, whitened");
+
 # %% [markdown]
 # ## Inference that generalises to new subjects and new stimuli
 # Ten subjects; models with all, half and none of the features, and one that is fitted to the other stimuli of the other
@@ -71,6 +71,7 @@ result = ns.infer(models, subjects, method="corr")
 print(result[["score", "standard_error", "p_zero_corrected"]].to_dataframe())
 print("noise ceiling", result.ceiling.values)
 ns.plots.plot_scores(result, pairs=True);
+
 # %%
 parts = [
     ns.compute_rdm(ns.as_responses(features[:, [f]], stimuli=names), "euclidean") for f in range(10)

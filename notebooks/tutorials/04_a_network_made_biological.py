@@ -114,6 +114,7 @@ for rung in ("conductance", "hodgkin_huxley"):
     traces.membrane_potential[0, :, 0].plot(ax=ax, label=rung)
 ax.legend()
 ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs");
+
 # %% [markdown]
 # ## Experiments
 # One vocabulary for networks and circuits: lesion, silence, stimulate, noise.
@@ -136,8 +137,7 @@ effect[["accuracy", "similarity"]].to_dataframe()
 # **1.** On which rung does the representation change most? Compare the RDM of the first layer of every rung, not calibrated, with
 # that of the trained network.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 few = tested[:40]
 
 
@@ -154,8 +154,7 @@ for rung in ("currents", "conductance", "refractory", "adex"):
 # %% [markdown]
 # **2.** How many neurons of the first layer can die before half of the accuracy is gone?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 shares = (0.1, 0.3, 0.5, 0.7)
 deaths = {f"{share:.0%} dead": ns.Perturbation("lesion", "1", share) for share in shares}
 ns.perturbation_effect(

@@ -80,6 +80,7 @@ course = ns.responses.decode(
 ns.plots.plot_time_course(course.accuracy, course.standard_error, label="orientation").axhline(
     float(course.chance)
 );
+
 # %% [markdown]
 # ## A neuron from inside
 # A generalised integrate-and-fire neuron is simulated, recorded and fitted; the fit predicts spikes to a current that it

@@ -46,7 +46,7 @@ print(
 # on to the same bits; under `torchrun` every process takes its share of each batch.
 
 # %%
-ns.plots.plot_training(history)
+ns.plots.plot_training(history);
 
 # %%
 found = ns.networks.evaluate(network, task)

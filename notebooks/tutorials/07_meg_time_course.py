@@ -86,7 +86,6 @@ halves["odd"][0]
 # ## RDMs over time, and how well two models fit them
 # `compare_rdms` keeps every dim that RDMs have: here subject and time, then the models.
 
-
 # %%
 def over_subjects(responses):
     return xr.concat([ns.compute_rdm(r) for r in responses], xr.Variable("subject", subjects))
@@ -156,6 +155,7 @@ shown = alike.score.where(alike.p_corrected < 0.05)
 ns.plots.plot_generalisation(shown, label="correlation").set(
     xlabel="even trials at (ms)", ylabel="odd trials at (ms)"
 );
+
 # %% [markdown]
 # ## Where on the head, and back to MNE
 # One answer a sensor: the mean difference of faces and houses at 300 ms, tested over the neighbours of each sensor. Any course is
@@ -181,8 +181,7 @@ evoked
 # ## Exercises
 # **1.** A cluster is a run of times above a threshold. TFCE needs none: does it find the same times?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 free = ns.similarity.sign_flip_test(scores, method="tfce", alternative="greater", progress=False)
 for name, one in {"cluster mass": tested, "TFCE": free}.items():
     for model in scores.model.values:
@@ -195,8 +194,7 @@ for name, one in {"cluster mass": tested, "TFCE": free}.items():
 # %% [markdown]
 # **2.** What would four subjects have shown, and what five?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # The signs of n subjects can be turned in 2^n ways, and no p is below one in so many: four can
 # never be significant.
 for n in (4, 5, 8):

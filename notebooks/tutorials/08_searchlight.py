@@ -156,12 +156,12 @@ for column, name in enumerate(tested.model.values):
         ax.contour(truth[name][:, :, 3].T, levels=[0.5], colors="w")
         ax.set(title=f"{name}: {what}", xticks=[], yticks=[])
 figure.colorbar(drawn, ax=axes, label="Spearman correlation", shrink=0.6);
+
 # %% [markdown]
 # ## Exercises
 # **1.** What does correction cost? Count the places with p below 0.05 that are not corrected, inside and far from the balls.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 raw = tested.p <= 0.05
 for name, ball in inside.items():
     far = ~(ball[near.values] & (near.values >= 0)).any(1)
@@ -175,8 +175,7 @@ for name, ball in inside.items():
 # %% [markdown]
 # **2.** Larger searchlights hold more voxels and blur the map. How much of each ball is found, and how far does it spread, at 11 mm?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 wide = ns.similarity.searchlights(responses["sub-00"], 11e-3)
 wide_maps = xr.concat(
     [

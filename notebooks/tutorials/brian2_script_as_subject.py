@@ -29,6 +29,7 @@ import neurosim as ns
 b2.prefs.codegen.target = "numpy"  # nothing to compile: small networks run at once
 pictures = ns.stimuli.balanced(ns.load_digits(), 4)
 ns.plots.plot_stimuli(pictures, n_columns=10);
+
 # %% [markdown]
 # ## The script, as it stands
 # The network is the one that Brian2's documentation calls
@@ -92,6 +93,7 @@ for k in range(trace.sizes["unit"]):
     )
 below.set_ylabel("membrane (V)")
 below.legend();
+
 # %% [markdown]
 # ## Forty pictures in one run
 # Building and starting a network costs more than its arithmetic. Say how `n_copies` of the network are made, copy after copy
@@ -176,8 +178,7 @@ found[["score", "standard_error", "p_zero_corrected"]].to_dataframe().round(3)
 # **1.** Is it the recurrence that makes the excitatory layer differ from the pixels? Take all synapses away, show the pictures
 # again, and compare the three geometries (`ns.compare_rdms`).
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # What equations read may be given for a run: without strength, no spike reaches another neuron.
 without = {"strength": 0.0}
 cut = ns.biophysics.record_brian2(
@@ -195,8 +196,7 @@ print(
 # **2.** Does the geometry need all 200 ms? Bin the excitatory spikes in 20 ms, make an RDM for every bin, and draw how it agrees
 # with the pixels over time.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 binned = ns.biophysics.record_brian2(
     build, pictures, present=present, duration=DURATION, time_bin=20 * ms, copies=len(pictures)
 ).responses
@@ -205,12 +205,12 @@ course = ns.compute_rdm(binned[..., binned.layer == "exc_spikes"], metric="eucli
 # has begun to answer itself.
 ax = ns.plots.plot_time_course(ns.compare_rdms(course, models["pixels"]))
 ax.set_ylabel("Spearman correlation with the pixels");
+
 # %% [markdown]
 # **3.** Your network should be a step of a study, cached and repeated with its provenance. Which record takes it, and what does
 # it ask for?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # With `build` and `present` at the top of my_network.py, this stands under subjects={...} of a
 # Study or of compare_subjects;
 # in study.toml the same words make a table [subjects.cuba] with kind = "brian2_network".

@@ -49,6 +49,7 @@ ax.set(
     title=f"attend {str(trials.context[k].values)}: right is choice {int(trials.choice[k])}",
 )
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1));
+
 # %% [markdown]
 # ## Train
 # Sixty rate units with time constants of 100 ms, all connected, with private noise.
@@ -89,6 +90,7 @@ for ax, context in zip(axes, ("motion", "colour")):
     ax.set(title=f"attend {context}", xlabel="coherence")
 axes[0].set_ylabel("share of choice 1")
 axes[0].legend();
+
 # %% [markdown]
 # ## What the population tells, and when
 # The responses carry the table too. Along three orthogonal axes they answer choice, motion and colour; the courses are means
@@ -140,6 +142,7 @@ for name, units in order.items():
     )
 ax.set(xlabel="units silenced (of 60)", ylabel="share of trials right")
 ax.legend();
+
 # %% [markdown]
 # ## What is damaged: the decision, or the representation?
 # `perturbation_effect` holds several experiments beside each other. `similarity` is the correlation of the RDM of the damaged
@@ -164,8 +167,7 @@ effect[["similarity", "activity"]].to_dataframe().round(3)
 # **1.** The loss after a lesion may be a loss of sight or of memory. Make the task harder in one way only: what does the network
 # lose with half of the coherence, and what with ten selective units less? Compare both as psychometric curves.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Weaker evidence makes the curve flatter about 0; these units carry a choice, and without them it
 # is hardly made any more.
 weaker = trials.copy(deep=True)
@@ -186,11 +188,11 @@ for name, colour, one in (
     )
 ax.set_ylabel("share of choice 1")
 ax.legend();
+
 # %% [markdown]
 # **2.** Can it recover? Train the lesioned network for one more epoch, with the units still silent.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 with ns.networks.perturbed(network, experiments["10 selective units"]) as damaged:
     before = float(task.score(answers(damaged, trials), trials).mean())
     ns.train(
@@ -206,8 +208,7 @@ print(f"{before:.0%} right after the lesion, {after:.0%} after training with it"
 # %% [markdown]
 # **3.** Is the choice in the population before the go signal? Decode it in time bins of 100 ms.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 fresh = ns.record_responses(network, trials.inputs[:200], progress=False)
 course = ns.responses.decode(ns.responses.rebin(fresh, 0.1), "choice", folds=5)
 ax = ns.plots.plot_time_course(course.accuracy, course.standard_error, label="choice")

@@ -136,6 +136,7 @@ raster = ns.as_responses(
 _, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 ns.plots.plot_raster(raster, ax=ax, labels=("spikes", ""))
 ax.set_ylabel("repeat");
+
 # %% [markdown]
 # ## The same neuron under steps
 # Noise was fitted, steps were not. The neuron that was fitted receives the step currents of the recording, each eight times. It can be held to what it was fitted
@@ -153,6 +154,7 @@ ax.plot(amps, recorded.squeeze(), "k.", label="recorded")
 ax.lines[0].set_label("fitted, eight times")
 ax.set(xlabel="current (pA)", ylabel="spikes in a second", title="")
 ax.legend();
+
 # %% [markdown]
 # ## The neuron as part of a circuit
 # What was fitted is a record of numbers in SI units, and belongs into any circuit.
@@ -166,8 +168,7 @@ fitted["lif"].parameters
 # **1.** Is 8 ms a fair tolerance? Compute Md\* of the generalised neuron from 1 to 16 ms, and the reliability of the repeats.
 # Why does Md\* stay defined where reliability falls?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Md* divides what coincides by what coincides between repeats: both fall together, until repeats
 # themselves are lost.
 for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
@@ -181,8 +182,7 @@ for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
 # **2.** What does the electrode cost? Read the voltage as it was recorded, without compensation: how far are capacitance and
 # leak of the fitted LIF neuron from before, and does Md\* change?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Without it the drop over the electrode counts as membrane, which seems to follow the current at
 # once.
 raw = ns.biophysics.fit_neuron(half, "lif", progress=False)

@@ -99,6 +99,7 @@ for n in design.n_stimuli:
     draw(found.sel(n_stimuli=[n]), ax, "n_subjects", f"{n} pictures")
 ax.axhline(0.8, color="0.7", lw=0.8)
 ax.legend();
+
 # %% [markdown]
 # Pictures or subjects? The table says what each design would report. The score of the right model lies above the lower
 # ceiling here: subjects predict each other with their noise, a model has none.
@@ -133,8 +134,7 @@ for name in ("power", "wrong"):
 # **1.** Repeats or pictures? The same 240 showings of a session can be 40 pictures six times, or 20 pictures twelve times. Which
 # finds the difference more often, with eight subjects?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 for n_stimuli, n_trials in ((40, 6), (20, 12)):
     one = ns.power_analysis(
         edges,
@@ -154,8 +154,7 @@ for n_stimuli, n_trials in ((40, 6), (20, 12)):
 # **2.** What does another distance cost? Run the design of eight subjects with all pictures once more with
 # `metric="euclidean"`, which counts noise as distance.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 eight = ns.ExperimentDesign(n_subjects=(8,), n_units=(30,))
 for metric in ("crossnobis", "euclidean", "correlation"):
     one = ns.power_analysis(
@@ -170,8 +169,7 @@ for metric in ("crossnobis", "euclidean", "correlation"):
 # **3.** Subjects differ more than the pilot of two could tell. How much power is left with eight subjects if what a subject adds
 # of its own is twice as large?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 for individuality in (0.6, 1.2):
     differing = replace(brain, individuality=individuality)
     one = ns.power_analysis(

@@ -35,6 +35,7 @@ some = slice(0, 240)
 pictures, trials = published.stimuli[some], published.responses[session][some]
 print(published.citation)
 ns.plots.plot_stimuli(pictures[:24], n_columns=12);
+
 # %% [markdown]
 # ## Reliability first
 # A trial that was not run is NaN, and stays so: unequal numbers of repeats enter every formula. `ceiling` is the correlation
@@ -50,6 +51,7 @@ print(
 _, ax = plt.subplots(figsize=(4.5, 3), layout="constrained")
 ax.hist(quality.ceiling, bins=15)
 ax.set(xlabel="correlation of a perfect model", ylabel="channels");
+
 # %% [markdown]
 # ## What the network answers
 # The pictures have 112 pixels a side, the network was trained with 224: a module in front of it makes them so. Any
@@ -101,6 +103,7 @@ _, ax = plt.subplots(figsize=(3.8, 3.6), layout="constrained")
 ax.plot([0, 1], [0, 1], color="0.7")
 ax.plot(found[best].ceiling, found[best].score, ".")
 ax.set(xlabel="a perfect model", ylabel=best, title="correlation with held-out responses");
+
 # %% [markdown]
 # ## Better, or only lucky?
 # Two layers predict the same channels in the same folds, and what they share cancels. The p value is of the median difference,
@@ -129,8 +132,7 @@ print("chosen in the folds:", sorted(set(fair.chosen.values.tolist())))
 # ## Exercises
 # **1.** Ask the same of the geometry: which layer has the RDM nearest to that of V4? Is it the layer that predicts best?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Noise of single trials is taken out by crossnobis distances, which need every pair of trials and
 # take unequal numbers of them.
 brain = ns.compute_rdm(trials, metric="crossnobis")
@@ -141,8 +143,7 @@ for name, source in sources.items():
 # **2.** A prediction can also be too easy: does the brain predict the layer as well as the layer predicts the brain? Try
 # `direction="both"` for the best layer, reduced to the mean of each channel of the network.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 layer = asked[layers.index(best)]
 pooled = ns.record_responses(
     seen_by,
@@ -160,8 +161,7 @@ both.median_score.to_series().round(2)
 # %% [markdown]
 # **3.** How many pictures would have been enough? Predict from the best layer with 60, 120 and 240 of them.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 for n in (64, 120, 240):
     one = ns.similarity.predict_responses(sources[best][:n], trials[:n], folds=8, progress=False)
     print(

@@ -139,7 +139,6 @@ print("to do:", ", ".join(state.index[state != "hit"]))
 # A step is in the store whole or not at all, so that a run goes on where it was, whatever ended it. Here it ends as soon as the
 # first network is trained.
 
-
 # %%
 class Killed(Exception):
     """The power is gone."""
@@ -181,8 +180,7 @@ ns.study.check_results(outcome.folder)
 # ## Exercises
 # **1.** You want a third instance of the network. What is computed again?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Only what is new: the third network, its RDMs, and what compares all of them.
 before = set(steps().index)
 file.write_text(file.read_text().replace("instances = 2", "instances = 3"))
@@ -193,8 +191,7 @@ print("to do:", ", ".join(state.index[state != "hit"]))
 # %% [markdown]
 # **2.** A simulation of an hour should be spread over eight nodes. Change one key, and say which steps can run side by side.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 # Each block is a step of its own, and simulate:v1 joins them to the same bytes as one block would
 # give.
 file.write_text(file.read_text().replace("blocks = 2", "blocks = 8"))
@@ -204,8 +201,7 @@ print([name for name in steps().index if name.startswith(("block", "simulate"))]
 # **3.** A colleague gets your results folder. Which calls tell whether its files are whole, what was installed when it was made,
 # and whether the numbers come out again?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 ns.study.check_results(outcome.folder)
 print("changes since it was written:", ns.study.environment_changes(outcome.folder))
 # and, in fresh processes: ns.study.rerun_results(outcome.folder), or neurosim verify FOLDER --rerun

@@ -105,6 +105,7 @@ print(circuit)
 held_back = heard[heard["take"] < 5]
 print(ns.verify_translation(network, circuit, held_back[:50], example=example).attrs["verdict"])
 ns.plots.plot_circuit(ns.biophysics.count_synapses(circuit));
+
 # %% [markdown]
 # ## Hodgkin-Huxley neurons
 # `climb` takes the circuit up the ladder to the rung you name: membranes in volts, steps of 0.1 ms, conductances, delays, a
@@ -179,8 +180,7 @@ for ax, (name, one) in zip(axes, {"trained": circuit, "Hodgkin-Huxley": biologic
 # ## Exercises
 # **1.** Does it know words or voices? Train on all speakers but one, and test on the one left out.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 stranger = "theo"
 other = ns.tasks.event_task(events, bins, test={"speaker": [stranger]})
 torch.manual_seed(0)
@@ -199,8 +199,7 @@ print(
 # **2.** Which step of biology costs the most? Measure the rung "currents", on which synaptic currents have a time constant and
 # nothing else was added, like the highest rung.
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 currents = at_the_rate_of(circuit, ns.climb(circuit, "currents"), trained_on[::90])
 results["currents"] = kept(currents)
 for name, (right, rdm) in results.items():
@@ -211,8 +210,7 @@ for name, (right, rdm) in results.items():
 # **3.** A fibre that fires at random is nearer to biology. Which option of the ear makes it so, and how much of the accuracy
 # remains without training again?
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer",
-# "code_prompt_hide": "Answer"}
+# %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 from dataclasses import replace
 
 new = np.flatnonzero(labels["take"] < 5)
