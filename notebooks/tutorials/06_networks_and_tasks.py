@@ -50,7 +50,7 @@ ns.plots.plot_training(history);
 
 # %%
 found = ns.networks.evaluate(network, task)
-ns.plots.plot_confusion(found)
+ns.plots.plot_confusion(found);
 
 # %%
 ns.networks.classical_baselines(task, progress=False).accuracy.to_series()
