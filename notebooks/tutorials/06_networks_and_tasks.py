@@ -110,7 +110,7 @@ rates.groupby("choice").mean().sizes
 digits = task.test[:6]
 ns.plots.plot_attribution(
     digits, ns.networks.explain(network, digits, "integrated_gradients", progress=False)
-)
+);
 
 # %%
 ns.plots.plot_stimuli(
@@ -118,7 +118,7 @@ ns.plots.plot_stimuli(
         network, "readout", range(10), (8, 8), ns.networks.AscentOptions(n_steps=60), progress=False
     ),
     n_columns=10,
-)
+);
 
 # %%
 responses = ns.record_responses(network, task.test[:150], layers=["hidden"], progress=False)
@@ -126,7 +126,7 @@ print(
     "agreement of ten clusters with the digits: "
     f"{float(ns.responses.cluster_stimuli(responses, 10).rand_index):.2f}"
 )
-ns.plots.plot_stimulus_map(ns.responses.embed_stimuli(responses, "tsne"))
+ns.plots.plot_stimulus_map(ns.responses.embed_stimuli(responses, "tsne"));
 
 # %% [markdown]
 # ## Exercises
