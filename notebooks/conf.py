@@ -31,6 +31,7 @@ extensions = [
     "api_pages",
     "catalogue_pages",
     "house_picture",
+    "narrow_tables",
 ]
 exclude_patterns = ["conf.py", "_*", "**/.ipynb_checkpoints"]
 

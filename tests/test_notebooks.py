@@ -49,3 +49,11 @@ def test_an_exercise_with_a_number_of_its_own_has_an_answer_that_is_hidden_and_r
     hidden = [cell for cell in cells if "hide-cell" in cell.metadata.get("tags", [])]
     asked = [cell for cell in cells if re.search(r"^\*\*\d\.\*\* ", cell.source, re.M)]
     assert len(hidden) == len(asked)
+
+
+def test_a_cell_that_ends_in_a_plot_does_not_show_what_it_returns(notebook):
+    _, cells = notebook
+    for cell in cells:
+        last = ast.parse(cell.source).body[-1:] if cell.cell_type == "code" else []
+        if last and isinstance(last[0], ast.Expr) and ast.unparse(last[0]).startswith("ns.plots.plot_"):
+            assert cell.source.rstrip().endswith(";"), cell.source

@@ -27,6 +27,7 @@ sys.path.insert(0, str(SITE / "_extensions"))
 import api_pages  # noqa: E402
 import catalogue_pages  # noqa: E402
 import docstrings  # noqa: E402
+import gallery_pages  # noqa: E402
 import house_picture  # noqa: E402
 import notebook_cells  # noqa: E402
 import number_role  # noqa: E402
@@ -35,6 +36,8 @@ import signatures  # noqa: E402
 MADE = {"start/house.svg"}  # files that the build draws
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$|^\.\. toctree::\n((?: [^\n]*\n|\n)+)", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:)([^)\s#]+)(?:#[^)]*)?\)")
+LINES = 100  # letters of code that a column shows beside both menus
+BLOCK = re.compile(r"^(`{3,})([^\n]*)\n(.*?)^\1$", re.M | re.S)
 CODE = re.compile(r"^(`{3,}|:{3,})(?!\{)[^\n]*\n.*?^\1$", re.M | re.S)
 NAMED = re.compile(r"(?:\{doc\}|:doc:)`(?:[^`<]*<)?([^`<>]+)>?`|^:link: (\S+)\n:link-type: doc", re.M)
 FILES = re.compile(r"\{download\}`[^`<]*<([^>]+)>`|^:img-top: (\S+)|^```\{include\} (\S+)", re.M)
@@ -87,6 +90,33 @@ def test_every_page_has_one_title():
     for name, text in pages().items():
         titles = re.findall(r"^# \S.*$|^.+\n=+$", CODE.sub("", text), re.M)
         assert len(titles) == 1, f"{name}: {len(titles)} titles"
+
+
+def test_no_line_of_code_is_longer_than_the_column():
+    fenced = [(name, found) for name, text in pages().items() for found in BLOCK.finditer(text)]
+    blocks = [(name, found[3]) for name, found in fenced if found[2][:1] != "{" or found[2].startswith("{code")]
+    notebooks = [path for room in ("start", "tutorials") for path in (SITE / room).glob("*.py")]
+    blocks += [(p.stem, c.source) for p in notebooks for c in jupytext.read(p).cells if c.cell_type == "code"]
+    lines = [(name, line) for name, code in blocks for line in code.splitlines()]
+    assert len(lines) > 1500
+    assert [f"{name}: {line}" for name, line in lines if len(line) > LINES] == []
+
+
+def test_a_box_of_a_study_holds_a_command_and_nothing_else():
+    studies = [text for name, text in pages().items() if name.startswith("catalogue/studies/")]
+    boxes = [found[3].rstrip() for text in studies for found in BLOCK.finditer(text) if found[2] == "text"]
+    assert boxes
+    command = re.compile(r"(NEUROSIM_DATA=\.\.\. )?python (analyses/\S+\.py)( [A-Z_]+)*")
+    assert [box for box in boxes if not ((found := command.fullmatch(box)) and (ROOT / found[2]).exists())] == []
+    assert "quarter of an hour" in pages()["catalogue/studies/v4"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(0.05, "3 seconds"), (0.001, "1 second"), (1.49, "89 seconds"), (1.5, "2 minutes"), (12.49, "12 minutes")],
+)
+def test_how_long_a_model_takes_is_said_in_whole_seconds_or_minutes(minutes, said):
+    assert gallery_pages.lasting(minutes) == said
 
 
 def test_links_lead_to_pages_and_files():

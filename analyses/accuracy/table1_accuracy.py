@@ -1,6 +1,7 @@
 """Table 1: what networks of every kind reach on public data, over seeds, beside classical classifiers.
 
-Run: python analyses/accuracy/table1_accuracy.py [folder] [experiment ...] (six hours on one core, all seeds added up)
+Run: python analyses/accuracy/table1_accuracy.py [folder] [experiment ...] [--redraw]
+(six hours on one core, all seeds added up)
 
 Experiments are those of experiments.py; all by default. Every finished seed is kept in table1_accuracy.json with the
 commit it was trained at, and is not trained again: the table grows by what is run. Needs the data folder that
@@ -25,6 +26,10 @@ from neurosim.networks.training import train
 from neurosim.plots.canvas import PAGE, PALETTE, Figure, figure_bytes, house_style, new_figure
 from neurosim.tasks.classification import ClassificationTask
 from neurosim.tasks.lazy import LazyTask
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 
 def compute(name: str, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -97,12 +102,10 @@ def draw(rows: dict[str, dict]) -> Figure:
 
 
 def main(folder: Path, names: list[str]) -> None:
-    """Run the experiments named, add them to the table, and draw it; with `--redraw` draw it alone."""
+    """Run the experiments named, add them to the table, and draw it."""
     path = folder / "table1_accuracy.json"
     kept = storage.read_json(path)["rows"] if path.exists() else {}
-    for name in [] if "--redraw" in names else names or list(EXPERIMENTS):
-        if name not in EXPERIMENTS:
-            sys.exit(f"no experiment {name!r}; known: {', '.join(EXPERIMENTS)}")
+    for name in names:
         for row in compute(name, kept.get(name, {})):
             kept[name] = row
             rows = {n: kept[n] for n in EXPERIMENTS if n in kept}
@@ -113,6 +116,5 @@ def main(folder: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    words = [w for w in sys.argv[1:] if w != "--redraw"]
-    again = ["--redraw"] if "--redraw" in sys.argv else []
-    main(Path(words[0]) if words else Path(__file__).parent, words[1:] + again)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent), [] if given.redraw else given.names(EXPERIMENTS, "experiment", 1))

@@ -37,6 +37,10 @@ from neurosim.stimuli.images import load_digits
 from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask, classification_task
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SEEDS, NOISE, N_SHOWN = (0, 1, 2), (0.0, 0.1, 0.2, 0.3, 0.4), 12
 COLUMNS = (1.14, 1.25, 1.28)  # of the width of the axes, where the columns of text stand
 
@@ -229,7 +233,6 @@ def main(folder: Path, *, tiny: bool, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words = [w for w in sys.argv[1:] if not w.startswith("--")]
-    again = "--redraw" in sys.argv
-    default = Path(__file__).parent if again else Path("results/architectures")
-    main(Path(words[0]) if words else default, tiny="--tiny" in sys.argv, redraw=again)
+    with called(__doc__) as given:
+        default = Path(__file__).parent if given.redraw else "results/architectures"
+        main(given.folder(default), tiny="--tiny" in given.options, redraw=given.redraw)

@@ -5,8 +5,15 @@ Each side has a process of its own, of one thread, and times are those of the pr
 Run: python analyses/benchmarks/fig1_similarity_speed.py [folder] [--redraw]
 """
 
+import sys
+from pathlib import Path
+
 from apart import run_apart
 from ratios import report, table
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 
 def measure() -> dict[str, object]:
@@ -16,4 +23,5 @@ def measure() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    report("fig1_similarity_speed", measure)
+    with called(__doc__) as given:
+        report("fig1_similarity_speed", measure, given)

@@ -3,9 +3,16 @@
 Run: python analyses/benchmarks/fig2_simulation_speed.py [folder] [--redraw]
 """
 
+import sys
+from pathlib import Path
+
 from pairs import run
 from ratios import report, table
 from simulation_pairs import BENCHMARKS, FIRST_RESULT, TRANSLATION, build_and_rerun, cpu_seconds
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 
 def measure() -> dict[str, object]:
@@ -20,4 +27,5 @@ def measure() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    report("fig2_simulation_speed", measure)
+    with called(__doc__) as given:
+        report("fig2_simulation_speed", measure, given)

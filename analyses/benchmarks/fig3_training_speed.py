@@ -6,10 +6,17 @@ is counted in bytes a neuron and step.
 Run: python analyses/benchmarks/fig3_training_speed.py [folder] [--redraw]
 """
 
+import sys
+from pathlib import Path
+
 import xarray as xr
 from apart import run_apart
 from ratios import report, table
 from training_pairs import kept_bytes
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 
 def rows_of(results: xr.Dataset) -> list[dict[str, object]]:
@@ -28,4 +35,5 @@ def measure() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    report("fig3_training_speed", measure)
+    with called(__doc__) as given:
+        report("fig3_training_speed", measure, given)

@@ -25,6 +25,10 @@ from neurosim import storage
 from neurosim.plots.canvas import PAGE, figure_bytes, house_style, new_figure, write_below
 from neurosim.runtime import provenance, track
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 Size: TypeAlias = tuple[str, int, int, float]
 SIZES: tuple[Size, ...] = (  # network, neurons, synapses of each, s
     ("currents", 10_000, 100, 0.5),
@@ -155,9 +159,9 @@ def main(folder: Path, nest: str | None) -> None:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--redraw"]
-    place = Path(words[0]) if words else Path(__file__).parent
-    if "--redraw" in sys.argv:
-        redraw(place)
-    else:
-        main(place, words[1] if len(words) > 1 else None)
+    with called(__doc__) as given:
+        place = given.folder(Path(__file__).parent)
+        if given.redraw:
+            redraw(place)
+        else:
+            main(place, given.words[1] if len(given.words) > 1 else None)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from neurosim import storage
 from neurosim.plots.canvas import PALETTE, Axes, Figure, figure_bytes, house_style, new_figure
+
+if TYPE_CHECKING:
+    from command_line import Given
 
 Row = Mapping[str, object]
 HERE = Path(__file__).parent
@@ -135,7 +137,7 @@ def duration(seconds: float) -> str:
     return ""
 
 
-def report(name: str, measure: Callable[[], dict[str, object]]) -> dict[str, object]:
+def report(name: str, measure: Callable[[], dict[str, object]], given: Given) -> dict[str, object]:
     """Measure (or, with `--redraw`, take what is kept), keep the numbers and draw them in the folder that is named.
 
     Raises
@@ -143,10 +145,9 @@ def report(name: str, measure: Callable[[], dict[str, object]]) -> dict[str, obj
     SystemExit
         if a ratio lies below the floor of its benchmark; numbers and figure are written first.
     """
-    words = [word for word in sys.argv[1:] if word != "--redraw"]
-    folder = Path(words[0]) if words else HERE
-    if "--redraw" in sys.argv:
-        content = json.loads((folder / f"{name}.json").read_text())
+    folder = given.folder(HERE)
+    if given.redraw:
+        content = storage.read_json(folder / f"{name}.json")
     else:
         content = measure()
         storage.write_json(folder / f"{name}.json", content)
@@ -155,6 +156,6 @@ def report(name: str, measure: Callable[[], dict[str, object]]) -> dict[str, obj
     below = [
         f"{r['benchmark']}: {r['ratio']} x, floor {r['floor']}" for r in content["results"] if r["ratio"] < r["floor"]
     ]
-    if below and "--redraw" not in sys.argv:
+    if below and not given.redraw:
         raise SystemExit("\n".join(below))
     return content

@@ -1,7 +1,8 @@
 """Build and run one network of scale_networks.py in one simulator: processor seconds, memory and spikes.
 
-Times are those of this process and of those that it started. Run by fig4_circuit_scale.py, each case in a process of
-its own: python scale_circuits.py CASE NETWORK NEURONS SYNAPSES SECONDS
+Times are those of this process and of those that it started; fig4_circuit_scale.py starts one for each case.
+
+Run: python analyses/benchmarks/scale_circuits.py CASE NETWORK NEURONS SYNAPSES SECONDS
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scale_networks import NETWORKS, in_nest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 if TYPE_CHECKING:
     from neurosim.biophysics import Projection
@@ -180,6 +185,7 @@ def bytes_of(projection: Projection) -> int:
 
 
 if __name__ == "__main__":
-    which, network_of, n_neurons, n_synapses, lasting_for = sys.argv[1:]
-    found = case(which, network_of, int(n_neurons), int(n_synapses), float(lasting_for))
-    sys.stdout.write(json.dumps(found) + "\n")
+    with called(__doc__) as given:
+        which, network_of, n_neurons, n_synapses, lasting_for = given.words
+        found = case(which, network_of, int(n_neurons), int(n_synapses), float(lasting_for))
+        sys.stdout.write(json.dumps(found) + "\n")

@@ -22,6 +22,10 @@ from neurosim.networks.recording import record_responses
 from neurosim.runtime import kept_memory, limit_threads, provenance
 from neurosim.schema import as_stimuli
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 CONV, EFFICIENT = ConvNetSpecification((32, 64)), EfficientNetLite0Specification("random")
 CASES = [
     ("ConvNet, one layer", CONV, (1024, 32, 32), ["hidden"]),
@@ -67,4 +71,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent))

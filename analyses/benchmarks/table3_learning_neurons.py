@@ -26,6 +26,10 @@ from torch import Tensor
 from neurosim.networks import Learnable, SpikingLayer
 from neurosim.parameters import DiscreteLIFParameters, DiscreteSynapticParameters
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 N_STEPS, N_BATCH, SIZES, ROUNDS = 100, 32, (128, 1024), 25
 BETA, ALPHA = 0.9, 0.8
 
@@ -154,4 +158,5 @@ def main(out: str, peers: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with called(__doc__) as given:
+        main(*given.words)

@@ -21,6 +21,10 @@ import xarray as xr
 import neurosim as ns
 from neurosim import storage
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 CENTRES = (37, 37, 37)
 ALL_AT_ONCE = 6000  # searchlights: what was before makes 50,000 in 17 to 20 GB
 COUNTS = {"stimulus": 50, "trial": 20, "time": 200, "unit": 500}
@@ -171,5 +175,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["case"]:
         one_case(sys.argv[2], Path(sys.argv[3]))
     else:
-        words = [Path(word) for word in sys.argv[1:]]
-        main(words[0] if words else Path(__file__).parent, words[1] if len(words) > 1 else None)
+        with called(__doc__) as given:
+            main(given.folder(Path(__file__).parent), Path(given.words[1]) if len(given.words) > 1 else None)

@@ -7,11 +7,16 @@ core). The numbers of each module stand beside it in a JSON file, the page is pu
 import math
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from world import ASKED, HERE, World, measured, shown, worlds
 
 from neurosim import runtime, storage
 from neurosim.runtime import track
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 N = 1000
 HEADS = ("estimator", "world", "null mean", "recovery", "error ratio", "coverage", "false positives", "experiments")
@@ -60,7 +65,7 @@ def _cell(key: str, value: object) -> str:
 def main(asked: list[str]) -> None:
     """Measure what is asked, and write the numbers and the page of all that is measured."""
     known = worlds()
-    for module in asked or known:
+    for module in asked:
         rows = compute(known[module])
         about = {"rows": rows, "provenance": runtime.provenance()}
         storage.write_json(HERE / "worlds" / f"{module}.json", about, sort_keys=False)
@@ -70,4 +75,5 @@ def main(asked: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with called(__doc__) as given:
+        main(given.names(worlds(), "module of worlds"))

@@ -33,6 +33,10 @@ from neurosim.plots.canvas import (
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.tasks.yang import RULES, yang_task
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SPECIFICATION = LeakyRNNSpecification(200, noise=0.05, identity=0.5)
 OPTIONS = TrainingOptions(80, 64, 2e-3)
 BATCHES, N_TRIALS, SEED = 200, 400, 0
@@ -162,7 +166,7 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
-    target = Path(words[0]) if words else Path(__file__).parent if again else Path("results/cognition")
-    target.mkdir(parents=True, exist_ok=True)
-    main(target, redraw=again)
+    with called(__doc__) as given:
+        target = given.folder(Path(__file__).parent if given.redraw else "results/cognition")
+        target.mkdir(parents=True, exist_ok=True)
+        main(target, redraw=given.redraw)

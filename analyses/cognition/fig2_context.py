@@ -20,6 +20,10 @@ from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, lett
 from neurosim.plots.training import plot_psychometric
 from neurosim.tasks.cognition import cognitive_task, psychometric
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SEEDS, N_TRIALS = (0, 1, 2), 4000
 SPECIFICATION = LeakyRNNSpecification(100, noise=0.1, identity=0.5)
 OPTIONS = TrainingOptions(12, 64, 3e-3)
@@ -100,6 +104,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/cognition")
-    target.mkdir(parents=True, exist_ok=True)
-    main(target)
+    with called(__doc__) as given:
+        target = given.folder("results/cognition")
+        target.mkdir(parents=True, exist_ok=True)
+        main(target)

@@ -6,6 +6,7 @@ with trials the correlation that the true mean would have with them (median unit
 Run: NEUROSIM_DATA=... python analyses/data_sets/table1_data_sets.py (half a minute)
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ import neurosim as ns
 from neurosim import storage
 from neurosim.recordings.published import DATASETS, DataSet, data_file
 from neurosim.runtime import track
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 HERE = Path(__file__).resolve().parent
 
@@ -51,4 +56,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with called(__doc__) as given:
+        main()

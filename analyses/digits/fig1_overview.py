@@ -1,6 +1,6 @@
 """Figure 1 of the digits study: the exact twin, all subjects against the early and the late area, and their geometry.
 
-Run: python analyses/digits/fig1_overview.py results/digits
+Run: python analyses/digits/fig1_overview.py [folder]
 """
 
 import sys
@@ -14,6 +14,10 @@ from neurosim.plots.canvas import PAGE, Axes, Figure, figure_bytes, house_style,
 from neurosim.plots.pictures import plot_raster
 from neurosim.plots.plane import plot_arrangement
 from neurosim.plots.scores import plot_scores
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 BRAINS = {"early": "early area (synthetic)", "late": "late area (synthetic)"}
 UNORDERED = ("brain", "gabor_adex")  # areas, and populations of a circuit
@@ -116,4 +120,5 @@ def main(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/digits"))
+    with called(__doc__) as given:
+        main(given.folder("results/digits"))

@@ -5,7 +5,7 @@ shown (Cichy et al. 2014, fMRI of early visual cortex) are shown to three circui
 pixels; RDMs (correlation distance) are compared by Spearman's correlation, with intervals. Every subject is a row of a
 study, as any user writes it.
 
-Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py results/gallery [--redraw]
+Run: NEUROSIM_DATA=... python analyses/gallery/fig1_v1.py [folder] [--redraw]
 (more than three minutes on two busy cores)
 """
 
@@ -29,6 +29,10 @@ from neurosim.plots.canvas import (
 )
 from neurosim.runtime import provenance
 from neurosim.stimuli.images import resize_images
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 HERE = Path(__file__).resolve().parent
 PIXELS = "pixels"
@@ -143,5 +147,5 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--redraw"]
-    main(Path(words[0] if words else "results/gallery"), redraw="--redraw" in sys.argv)
+    with called(__doc__) as given:
+        main(given.folder("results/gallery"), redraw=given.redraw)

@@ -10,9 +10,10 @@ from pathlib import Path
 import brian2 as b2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(path) for path in Path(__file__).resolve().parents[:2]]
 
-from classics.diehl_cook import CLASSIC, accuracy, pictures
+from classics.diehl_cook import CLASSIC, accuracy, pictures  # noqa: E402
+from command_line import called  # noqa: E402
 
 EXCITATORY = """
 dv/dt = (-65*mV - v + ge*(0*mV - v) + gi*(-100*mV - v)) / (100*ms) : volt (unless refractory)
@@ -95,5 +96,6 @@ def main(seed: int) -> tuple[float, float, float, float]:
 
 
 if __name__ == "__main__":
-    for one in [int(word) for word in sys.argv[1:]] or list(CLASSIC.full["seeds"]):
-        print(one, *(f"{value:.4g}" for value in main(one)), flush=True)
+    with called(__doc__) as given:
+        for one in [int(word) for word in given.words] or list(CLASSIC.full["seeds"]):
+            print(one, *(f"{value:.4g}" for value in main(one)), flush=True)

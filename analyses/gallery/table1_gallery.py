@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from classic import Classic, classics, judged, timed  # noqa: E402
+from command_line import called  # noqa: E402
 
 from neurosim import runtime, storage  # noqa: E402
 from neurosim.plots.canvas import PAGE, figure_bytes, house_style, letter_panels, new_figure  # noqa: E402
@@ -106,12 +107,12 @@ def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def main(asked: list[str]) -> None:
-    """Run what is asked, and write the cards and the table of all that was ever run."""
-    known, is_run = classics(), "--redraw" not in asked
+def main(asked: list[str], *, redraw: bool) -> None:
+    """Run what is asked (or, with `--redraw`, take what is kept), and write its cards and the table of all."""
+    known = classics()
     paths = {name: CARDS / f"{name}.json" for name in known}
-    for name in track([n for n in asked if n != "--redraw"] or list(known), "classics"):
-        about = compute(known[name]) if is_run else storage.read_json(paths[name])
+    for name in track(asked, "classics"):
+        about = storage.read_json(paths[name]) if redraw else compute(known[name])
         storage.write_json(paths[name], about | {"rows": told(known[name])}, sort_keys=False)
     found = {name: storage.read_json(path) for name, path in paths.items() if path.exists()}
     for name, one in found.items():
@@ -120,4 +121,5 @@ def main(asked: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with called(__doc__) as given:
+        main(given.names(classics(), "classic"), redraw=given.redraw)

@@ -24,6 +24,10 @@ from neurosim.schema import as_stimuli
 from neurosim.stimuli.images import load_digits
 from neurosim.tasks.classification import classification_task
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SEED, N, SIDE = 0, 12, 9
 OPTIONS = TrainingOptions(60, 64, 4e-3)
 
@@ -110,4 +114,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent))
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent))

@@ -5,7 +5,7 @@ the envelope of the sound, against a rate model (linear-nonlinear Poisson) and a
 (GLM). All are fitted to the first half of each stimulus; Gamma is their coincidence with the spikes of the second half,
 which each saw once, so that its ceiling is not known. Intervals: bootstrap over the five held-back seconds.
 
-Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py results/grasshopper (half a minute)
+Run: NEUROSIM_DATA=... python analyses/grasshopper/fig1_receptor.py [folder] (half a minute)
 """
 
 import sys
@@ -21,6 +21,10 @@ from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, hou
 from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.averages import rebin
 from neurosim.responses.spike_matching import coincidence_rate
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 MODELS = {"spiking": "spiking neuron (Brian2)", "rate": "rate model (LNP)", "glm": "Poisson with memory (GLM)"}
 STEP, TOLERANCE, N_TRIALS, N_BLOCKS, N_BOOTSTRAP = 2e-4, 2e-3, 20, 5, 2000
@@ -181,4 +185,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/grasshopper"))
+    with called(__doc__) as given:
+        main(given.folder("results/grasshopper"))

@@ -20,6 +20,10 @@ from neurosim.plots.pictures import as_pictures
 from neurosim.recordings.datasets import load_dataset
 from neurosim.stimuli.images import resize_images
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 N_SHOWN = 24
 
 
@@ -58,4 +62,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/imagenet"))
+    with called(__doc__) as given:
+        main(given.folder("results/imagenet"))

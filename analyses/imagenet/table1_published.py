@@ -22,6 +22,10 @@ from neurosim.networks.evaluation import score_logits
 from neurosim.schema import InputError
 from neurosim.stimuli.images import iterate_image_folder
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SIZES = {"inception_v3": (342, 299)}
 
 
@@ -65,9 +69,8 @@ def main(validation: Path, name: str, weights: str | None, folder: Path) -> None
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    given = sys.argv[3:]
-    file = next((g for g in given if g.endswith((".pth", ".safetensors"))), None)
-    out = next((g for g in given if g != file), "results/imagenet")
-    main(Path(sys.argv[1]), sys.argv[2], file, Path(out))
+    with called(__doc__) as given:
+        validation, network, *rest = given.words
+        file = next((word for word in rest if word.endswith((".pth", ".safetensors"))), None)
+        out = next((word for word in rest if word != file), "results/imagenet")
+        main(Path(validation), network, file, Path(out))

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import families  # noqa: E402
+from command_line import called  # noqa: E402
 from ingredient import Case, Ingredient, World, agreement, difference, lines_of  # noqa: E402
 from together import answers  # noqa: E402
 
@@ -106,4 +107,5 @@ def main(asked: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with called(__doc__) as given:
+        main(given.names(ingredients(), "family"))

@@ -36,6 +36,10 @@ from neurosim.networks.optimization import TrainingOptions
 from neurosim.networks.training import train
 from neurosim.plots.canvas import PAGE, PALETTE, figure_bytes, house_style, new_figure, write_below
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SEEDS = (11, 12, 13)  # of weights and of drawn problems; rates were chosen with others, whose test sets are others
 SLOWLY = partial(torch.optim.SGD, momentum=0.0)
 MLP = partial(build_network, MLPSpecification((100, 60)), (8, 8), 10)
@@ -195,6 +199,7 @@ def main(folder: Path, problems: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "results/learning_rules")
-    target.mkdir(parents=True, exist_ok=True)
-    main(target, sys.argv[2:])
+    with called(__doc__) as given:
+        target = given.folder("results/learning_rules")
+        target.mkdir(parents=True, exist_ok=True)
+        main(target, given.names(PROBLEMS, "problem", 1) if given.words[1:] else [])

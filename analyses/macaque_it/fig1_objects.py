@@ -5,7 +5,8 @@ of the objects over time, from one time to another and from one position to anot
 correlations), and the cross-validated RDM of the 21 stimuli over time, whose distances are 0 on average where nothing
 is known.
 
-Run: NEUROSIM_DATA=... python analyses/macaque_it/fig1_objects.py results/macaque_it (half a minute)
+Run: NEUROSIM_DATA=... python analyses/macaque_it/fig1_objects.py [folder]
+(half a minute)
 """
 
 import sys
@@ -36,6 +37,10 @@ from neurosim.responses.dimensionality import participation_ratio
 from neurosim.responses.reliability import signal_to_noise
 from neurosim.similarity.comparison import compare_rdms
 from neurosim.similarity.rdms import compute_rdm
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 BIN, WINDOW = 50e-3, (0.1, 0.5)
 BEFORE = (-0.5, -0.05)
@@ -171,4 +176,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/macaque_it"))
+    with called(__doc__) as given:
+        main(given.folder("results/macaque_it"))

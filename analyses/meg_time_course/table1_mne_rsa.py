@@ -4,6 +4,7 @@ Run, with mne-rsa on the path: python analyses/meg_time_course/table1_mne_rsa.py
 is written; CPU times are the shortest of five.
 """
 
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,10 @@ import numpy as np
 
 import neurosim as ns
 from neurosim import runtime, storage
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 OUT = Path(__file__).with_suffix(".json")
 METRICS = {"correlation": "correlation", "euclidean": "sqeuclidean", "cosine": "cosine", "manhattan": "cityblock"}
@@ -77,4 +82,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with called(__doc__) as given:
+        main()

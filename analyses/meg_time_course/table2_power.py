@@ -4,6 +4,7 @@ Twelve subjects, 60 times, noise that lasts for five of them; scores are above 0
 same data sets, 200 of each strength. Run: python analyses/meg_time_course/table2_power.py (a minute on one core).
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ import xarray as xr
 
 import neurosim as ns
 from neurosim import runtime, storage
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 OUT = Path(__file__).with_suffix(".json")
 SUBJECTS, TIMES, LASTS, THERE = 12, 60, 5, slice(25, 35)
@@ -62,4 +67,5 @@ def compute() -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    storage.write_json(OUT, {"n": N, "rows": compute(), "provenance": runtime.provenance()}, sort_keys=False)
+    with called(__doc__) as given:
+        storage.write_json(OUT, {"n": N, "rows": compute(), "provenance": runtime.provenance()}, sort_keys=False)

@@ -1,6 +1,6 @@
 """Figure 1 of the 92 objects: the score of every layer of every subject with four recordings of visual cortex.
 
-Run: python analyses/object_vision/fig1_layers_and_brains.py results/object_vision (or --redraw)
+Run: python analyses/object_vision/fig1_layers_and_brains.py [folder] [--redraw]
 """
 
 import sys
@@ -12,6 +12,10 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.plots.canvas import PAGE, PALETTE, Axes, Figure, figure_bytes, house_style, new_figure, write_below
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 BRAINS = {
     "human_IT": "human IT\n4 people",
@@ -150,7 +154,8 @@ def main(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    if "--redraw" in sys.argv:
-        redraw(Path(__file__).parent)
-    else:
-        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/object_vision"))
+    with called(__doc__) as given:
+        if given.redraw:
+            redraw(given.folder(Path(__file__).parent))
+        else:
+            main(given.folder("results/object_vision"))

@@ -29,6 +29,10 @@ from neurosim.similarity.inference import infer
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import resize_images
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 BRAINS = {
     "human_IT_group": "human IT, one RDM",
     "human_IT": "human IT, 4 people",
@@ -229,12 +233,10 @@ def _judgements(ax: Axes, content: dict[str, Any]) -> None:
     ax.tick_params(axis="x", labelsize=6)
 
 
-def main(words: list[str]) -> None:
+def main(folder: Path, *, redraw: bool) -> None:
     """Compute (or, with `--redraw`, take the numbers that are kept here), keep the numbers, and draw from them."""
     name = "fig2_behaviour_and_brains"
-    given = [word for word in words if word != "--redraw"]
-    folder = Path(given[0]) if given else Path(__file__).parent if "--redraw" in words else DEFAULT
-    if "--redraw" in words:
+    if redraw:
         content = storage.read_json(folder / f"{name}.json")
     else:
         content = table(compute())
@@ -245,4 +247,5 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent if given.redraw else DEFAULT), redraw=given.redraw)

@@ -36,6 +36,10 @@ from neurosim.recordings.datasets import load_dataset
 from neurosim.responses.spike_matching import coincidence
 from neurosim.schema import as_sweeps
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SHOWN, SPAN = "DRN164", (2.0, 3.5)
 N_TRIALS = 40
 TOLERANCES = (4e-3, 8e-3)
@@ -218,5 +222,5 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--redraw"]
-    main(Path(words[0] if words else "results/patch_clamp"), redraw="--redraw" in sys.argv)
+    with called(__doc__) as given:
+        main(given.folder("results/patch_clamp"), redraw=given.redraw)

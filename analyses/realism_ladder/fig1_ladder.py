@@ -35,6 +35,10 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 from neurosim.stimuli.parts import balanced
 from neurosim.tasks.classification import ClassificationTask
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 N_STEPS, SEED = 25, 1
 RETUNED = {"refractory": 8, "adex": 6, "hodgkin_huxley": 5}
 STATES = ("climbed", "calibrated", "retuned")
@@ -253,9 +257,9 @@ def table(results: xr.Dataset) -> dict[str, object]:
     return numbers | {"calibration": CALIBRATION}
 
 
-def main(words: list[str]) -> None:
+def main(*, redraw: bool) -> None:
     """Compute (or, with `--redraw`, take the numbers that are kept here), keep the numbers, and draw from them."""
-    if "--redraw" not in words:
+    if not redraw:
         storage.write_json(HERE / "fig1_ladder.json", table(compute()) | {"provenance": runtime.provenance()})
     with house_style():
         figure = draw(storage.read_json(HERE / "fig1_ladder.json"))
@@ -263,4 +267,5 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with called(__doc__) as given:
+        main(redraw=given.redraw)

@@ -2,7 +2,7 @@
 
 The scores of every layer on every rung with four recordings of the 92 objects, and the accuracy on CIFAR-10.
 
-Run: python analyses/realism_ladder/fig2_brains.py results/realism_ladder (or --redraw)
+Run: python analyses/realism_ladder/fig2_brains.py [folder] [--redraw]
 """
 
 import sys
@@ -23,6 +23,10 @@ from neurosim.plots.canvas import (
     new_figure,
     write_below,
 )
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 BRAINS = {
     "human_IT_group": "human IT\n4 people, one RDM",
@@ -111,13 +115,12 @@ def draw(content: dict[str, Any]) -> Figure:
     return figure
 
 
-def main(words: list[str]) -> None:
-    """Compute (or, with `--redraw`, take the numbers that are kept here), keep the numbers, and draw from them."""
-    if "--redraw" in words:
-        folder = Path(__file__).parent
+def main(results: Path, *, redraw: bool) -> None:
+    """Compute (or, with `--redraw`, take those of the folder), keep the numbers, and draw from them."""
+    if redraw:
+        folder = results
         content = storage.read_json(folder / "fig2_brains.json")
     else:
-        results = Path(words[0] if words else "results/realism_ladder")
         folder = results.with_name(f"{results.name}_paper")
         content = table(compute(results))
         storage.write_json(folder / "fig2_brains.json", content)
@@ -127,4 +130,5 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent if given.redraw else "results/realism_ladder"), redraw=given.redraw)

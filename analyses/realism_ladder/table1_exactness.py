@@ -19,6 +19,10 @@ import neurosim as ns
 from neurosim import runtime, storage
 from neurosim.stimuli.encoders import bernoulli_spikes
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 N_STEPS, N_IMAGES, SEED = 20, 300, 2
 ENGINES = ("brian2", "cython", "cpp_standalone", "torch")
 
@@ -111,4 +115,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent))

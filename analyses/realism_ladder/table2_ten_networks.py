@@ -27,6 +27,10 @@ import neurosim as ns
 from neurosim import runtime, storage
 from neurosim.biophysics.making_biological import share_kept
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 HERE = Path(__file__).parent
 FILE = HERE / "table2_ten_networks.json"
 RUNGS = {"adex": (0.80, 0.95), "hodgkin_huxley": (0.80, 0.90)}
@@ -277,13 +281,14 @@ def summary(found: dict, rung: str) -> str:
 
 
 def main(upto: str, names: list[str]) -> None:
-    """Measure the networks asked for; all by default."""
+    """Measure the networks asked for."""
     found = storage.read_json(FILE) if FILE.exists() else {"networks": {}}
     found["provenance"] = runtime.provenance()
-    for name in names or list(CASES):
+    for name in names:
         measure(name, upto, found)
     write(found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "retuned", sys.argv[2:])
+    with called(__doc__) as given:
+        main(given.words[0] if given.words else "retuned", given.names(CASES, "network", 1))

@@ -20,6 +20,10 @@ from scipy.ndimage import gaussian_filter
 import neurosim as ns
 from neurosim import storage
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SHAPE, SUBJECTS, RUNS, STIMULI = (7, 7, 7), 8, 4, 10
 WHAT = {
     "two categories": 2.0 * (np.arange(STIMULI) % 2)[:, None] - 1,
@@ -107,4 +111,5 @@ def main(folder: Path, n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent, int((sys.argv[2:] or ["200"])[0]))
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent), int((given.words[1:] or ["200"])[0]))

@@ -1,6 +1,7 @@
 """Table 1: what networks of rectified and of spiking units reach on pictures, and what they compute for it.
 
-Run: python analyses/spiking_zoo/table1_zoo.py [folder] [digits] [cifar10] (nine minutes for the digits)
+Run: python analyses/spiking_zoo/table1_zoo.py [folder] [digits] [cifar10] [--redraw]
+(nine minutes for the digits)
 
 Digits by default; of CIFAR-10 the first 4000 training and 1000 test pictures, which needs the data folder that
 NEUROSIM_DATA names. Three instances each. Thresholds of converted networks and penalties of readouts come from training
@@ -43,6 +44,10 @@ from neurosim.plots.canvas import (
     write_below,
 )
 from neurosim.tasks.classification import classification_task
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
 
 SEEDS, N_STEPS = 3, (4, 8, 16, 32, 64)
 LINE = 0.012  # of accuracy, between names
@@ -164,9 +169,9 @@ def measure(folder: Path, names: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    words = [w for w in sys.argv[1:] if w != "--redraw"]
-    place = Path(words[0]) if words else Path(__file__).parent
-    kept = storage.read_json(place / "table1_zoo.json")["rows"] if "--redraw" in sys.argv else None
-    with house_style():
-        drawn = figure_bytes(draw(kept or measure(place, words[1:] or ["digits"])))
-        storage.write_bytes(place / "table1_zoo.png", drawn["png"])
+    with called(__doc__) as given:
+        place = given.folder(Path(__file__).parent)
+        kept = storage.read_json(place / "table1_zoo.json")["rows"] if given.redraw else None
+        with house_style():
+            drawn = figure_bytes(draw(kept or measure(place, given.words[1:] or ["digits"])))
+            storage.write_bytes(place / "table1_zoo.png", drawn["png"])

@@ -32,6 +32,10 @@ from neurosim.similarity.prediction_pairs import compare_predictions
 from neurosim.study import Study, run_study
 from neurosim.study.analyses.layer_scores import together
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SESSION, N_IMAGES, SEED = "210325", 200, 1
 BLOCKS = ["block.01", "block.03", "block.05", "block.08", "block.11", "block.14"]
 RUNGS = {
@@ -327,6 +331,5 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
-    default = str(Path(__file__).parent) if again else "results/v4"
-    main(Path(words[0] if words else default).absolute(), redraw=again)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent if given.redraw else "results/v4"), redraw=given.redraw)

@@ -1,8 +1,8 @@
 """Figure 2 of V4: how well layers of EfficientNet-Lite, trained and untrained, predict single neurons, and mouse V1.
 
 Session 210325 (animal PE, 640 pictures), of which every repeat is published: noise-corrected R2 of ridge regression
-from every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs, of -Lite0, trained
-and untrained, and of the larger -Lite1 and -Lite2; the layers are the first blocks of five stages. Mouse V1 beside it
+from every layer, averaged to 6 x 6 places, 5 folds, median neuron, and the correlation of the RDMs, of Lite0, trained
+and untrained, and of the larger Lite1 and Lite2; the layers are the first blocks of five stages. Mouse V1 beside it
 (50 pictures, two regions). Numbers that are stated for these data elsewhere, R2 with 10 folds, are computed again.
 
 Run: NEUROSIM_DATA=... python analyses/v4/fig2_depth.py [folder] [--redraw]
@@ -46,6 +46,10 @@ from neurosim.similarity.predictivity import predict_responses
 from neurosim.similarity.rdms import compute_rdm
 from neurosim.stimuli.images import resize_images
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 SESSION, FOLDS, PLACES, SEED = "210325", 5, 6, 1
 BLOCKS = ("01", "03", "05", "08", "11")
 WEIGHTS = {"imagenet": "trained on ImageNet", "random": "untrained"}
@@ -67,7 +71,7 @@ STATED = {
 
 
 def features(stimuli: xr.DataArray, weights: str, batch: int = 32) -> xr.DataArray:
-    """Return activity (stimulus, unit) of all blocks of -Lite0, averaged, with ``layer`` along ``unit``."""
+    """Return activity (stimulus, unit) of all blocks of Lite0, averaged, with ``layer`` along ``unit``."""
     return answers(stimuli, EfficientNetLite0Specification(weights), BLOCKS, batch)
 
 
@@ -214,10 +218,10 @@ def draw(content: Mapping[str, Any]) -> Figure:
     """Draw noise-corrected R2 and RDM correlations over depth in V4, and RDM correlations in both regions of V1."""
     figure = new_figure(PAGE, 4.8)
     axes = figure.subplots(2, 2)
-    neurons = {f"-Lite0, {title}": content["r2"][weights] for weights, title in WEIGHTS.items()}
-    neurons |= {f"-{size}, trained": content["r2 of -Lite1 and -Lite2"][size] for size in LARGER}
-    geometry = {f"-Lite0, {title}": content["rho"][weights] for weights, title in WEIGHTS.items()}
-    geometry |= {f"-{size}, trained": content["rho of -Lite1 and -Lite2"][size] for size in LARGER}
+    neurons = {f"Lite0, {title}": content["r2"][weights] for weights, title in WEIGHTS.items()}
+    neurons |= {f"{size}, trained": content["r2 of Lite1 and Lite2"][size] for size in LARGER}
+    geometry = {f"Lite0, {title}": content["rho"][weights] for weights, title in WEIGHTS.items()}
+    geometry |= {f"{size}, trained": content["rho of Lite1 and Lite2"][size] for size in LARGER}
     reach = float(stats.t.ppf(0.975, (FOLDS - 1) / 2))
     bars = {name: np.array(one)[:, 1] * reach for name, one in neurons.items()}
     axes[0, 0].set(
@@ -230,7 +234,7 @@ def draw(content: Mapping[str, Any]) -> Figure:
     _lines(axes[0, 1], geometry)
     for k, ax in enumerate(axes[1]):
         ax.set(title=f"mouse V1, region {k + 1}, RDM (50 pictures)", ylabel="Spearman correlation", ylim=(-0.03, 0.22))
-        _lines(ax, {f"-Lite0, {title}": content["v1_rho"][weights][k] for weights, title in WEIGHTS.items()})
+        _lines(ax, {f"Lite0, {title}": content["v1_rho"][weights][k] for weights, title in WEIGHTS.items()})
     for ax, ceiling in zip(axes.ravel(), (1.0, *_ceilings(content)), strict=True):
         at = {"transform": ax.transAxes, "ha": "right", "va": "top", "fontsize": 6, "color": "0.4"}
         ax.text(0.99, 0.98, f"ceiling {ceiling:.2f} \u2191", **at)
@@ -259,7 +263,7 @@ def _ceilings(content: Mapping[str, Any]) -> np.ndarray:
 def _caption(content: Mapping[str, Any]) -> str:
     """Say what bars and ceilings are, and which blocks stand at a stage."""
     return (
-        f"EfficientNet-Lite0 to -Lite2; in brackets the block of -Lite0. Bars: 95 % over {content['folds']} folds. "
+        f"EfficientNet-Lite0 to Lite2; in brackets the block of Lite0. Bars: 95 % over {content['folds']} folds. "
         "Ceilings, above the axes: of R\u00b2 1 by its correction, of RDMs by their split halves (Spearman-Brown). "
         "Correlations of RDMs are of one set of pictures each, without an interval."
     )
@@ -284,9 +288,9 @@ def table(results: xr.Dataset) -> dict[str, object]:
         "estimates": ["median over neurons", "standard error"],
         "r2": rows(results.r2),
         "rho": rows(results.rho),
-        "blocks of -Lite1 and -Lite2": list(OF_LARGER),
-        "r2 of -Lite1 and -Lite2": {s: np.round(results.r2_larger.sel(size=s).values, 3).tolist() for s in LARGER},
-        "rho of -Lite1 and -Lite2": {s: np.round(results.rho_larger.sel(size=s).values, 3).tolist() for s in LARGER},
+        "blocks of Lite1 and Lite2": list(OF_LARGER),
+        "r2 of Lite1 and Lite2": {s: np.round(results.r2_larger.sel(size=s).values, 3).tolist() for s in LARGER},
+        "rho of Lite1 and Lite2": {s: np.round(results.rho_larger.sel(size=s).values, 3).tolist() for s in LARGER},
         "v1_score": rows(results.v1_score),
         "v1_rho": rows(results.v1_rho),
         "provenance": provenance(),
@@ -305,6 +309,5 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
-    default = Path(__file__).parent if again else Path("results/v4")
-    main(Path(words[0]) if words else default, redraw=again)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent if given.redraw else "results/v4"), redraw=given.redraw)

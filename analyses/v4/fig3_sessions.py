@@ -34,6 +34,10 @@ from neurosim.similarity.inference import correct_p
 from neurosim.similarity.random_effects import random_effects_mean
 from neurosim.study import Outcome, Study, run_study
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from command_line import called
+
 ANIMALS = {"210325": "PE", "190923": "WE", "210621": "RA", "210225": "PE"}
 WITH_TRIALS, N_IMAGES, BLOCKS = "210325", 200, ("03", "08", "11")
 EFFICIENTNET = {"efficientnet": "imagenet", "untrained": "random"}
@@ -311,6 +315,5 @@ def main(folder: Path, *, redraw: bool) -> None:
 
 
 if __name__ == "__main__":
-    words, again = [w for w in sys.argv[1:] if w != "--redraw"], "--redraw" in sys.argv
-    default = str(Path(__file__).parent) if again else "results/v4"
-    main(Path(words[0] if words else default).absolute(), redraw=again)
+    with called(__doc__) as given:
+        main(given.folder(Path(__file__).parent if given.redraw else "results/v4"), redraw=given.redraw)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.font_manager import FontProperties
 
 from neurosim.plots.canvas import PALETTE
 
@@ -51,4 +53,23 @@ def lie_flat(names: Sequence[str], size: float, width: float) -> bool:
     >>> lie_flat(["a", "b"], 6, 2.0), lie_flat(["convolution"] * 9, 6, 2.0)
     (True, False)
     """
-    return max(map(len, names), default=0) * LETTER * size / 72 < 0.9 * width / max(len(names), 1)
+    return width_beside(names, size) <= width / max(len(names), 1)
+
+
+def width_beside(names: Sequence[str], size: float) -> float:
+    """Return how many inches each name of a size in points needs where names stand beside each other.
+
+    >>> round(width_beside(["pixels", "Gabor energy"], 10), 2)
+    1.11
+    """
+    return max(map(len, names), default=0) * LETTER * size / 72 / 0.9
+
+
+def size_of_ticks() -> float:
+    """Return the size of names at ticks in the style that is set, in points.
+
+    >>> with mpl.rc_context({"font.size": 10, "xtick.labelsize": "medium"}):
+    ...     size_of_ticks()
+    10.0
+    """
+    return float(FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points())

@@ -9,11 +9,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from neurosim.plots.canvas import PALETTE, axes_or_new, colour_of, label_ends, lone, width_of
-from neurosim.plots.names import lie_flat, marker_of, shortened
+from neurosim.plots.names import lie_flat, marker_of, shortened, size_of_ticks, width_beside
 from neurosim.refusals import check_alpha
 from neurosim.schema import InputError
 
 DODGE, BESIDE = 0.004, 0.05  # of the depth, between intervals of two models and to what has no depth
+MARGIN, SMALL = 0.7, 6.0  # bars, at both sides; points, of names of which there are many
+BESIDE_AXES, WIDTHS = 1.0, (2.8, 6.0)  # inches, of what stands beside the axes of a new figure, and of the figure
 GAP = 1.5  # steps, beyond which times between two were left out
 
 
@@ -49,9 +51,10 @@ def plot_scores(
     >>> [float(bar.get_height()) for bar in ax.patches]
     [0.2, 0.5]
     """
-    ax = axes_or_new(ax, 6, 3)
-    score, interval = result["score"].values, result["interval"].values
     names = [str(m) for m in result["model"].values]
+    margin = MARGIN if ax is None else MARGIN + 0.5 * max(0, 3 - len(names))
+    ax = axes_or_new(ax, _width_for(names), 3)
+    score, interval = result["score"].values, result["interval"].values
     groups = list(groups) if groups is not None else [""] * len(names)
     colours = colour_of(groups)
     place = np.arange(len(score))
@@ -71,13 +74,19 @@ def plot_scores(
     ax.scatter(place[above], np.full(above.sum(), mark), s=5, color="black", clip_on=False)
     if pairs:
         top = _draw_pairs(ax, result["p_pair_corrected"].values < alpha, top, 0.03 * (top - floor))
-    upright = not lie_flat(names, 6, width_of(ax))
-    ax.set_xticks(place, shortened(names) if upright else names, rotation=90 if upright else 0, fontsize=6)
-    margin = 0.7 + 0.5 * max(0, 3 - len(score))
+    share = width_of(ax) * len(names) / (len(names) - 1 + 2 * margin)
+    size = next((size for size in (size_of_ticks(), SMALL) if lie_flat(names, size, share)), None)
+    ax.set_xticks(place, names if size else shortened(names), rotation=0 if size else 90, fontsize=size or SMALL)
     ax.set(ylabel=_measured(result), xlim=(-margin, len(score) - 1 + margin))
     ax.set_ylim(mark - 0.02, top * 1.02 if pairs else None)
     ax.set_title(title)
     return ax
+
+
+def _width_for(names: Sequence[str]) -> float:
+    """Return how wide a new figure is (inches), so that names lie beside each other where they are few and short."""
+    flat = BESIDE_AXES + (len(names) - 1 + 2 * MARGIN) * width_beside(names, size_of_ticks())
+    return float(np.clip(flat, *WIDTHS))
 
 
 def _measured(result: xr.Dataset) -> str:

@@ -13,7 +13,9 @@ from neurosim import storage
 WITH_PAGES = {"gallery", "benchmarks", "calibration", "ingredients", "data_sets"}  # of their own kind
 MOST_NUMBERS = 60
 ABOUT = """Published models, built and run with the public functions of neurosim, beside the numbers that were published
-of them; then the studies, each one file a figure. All of it is made from the files of results."""
+of them; then the studies, each one file a figure. All of it is made from the files of results. How long a model took is
+said of one core of a machine with two (x86-64)."""
+MINUTES_FROM = 1.5  # below, seconds say more
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -38,6 +40,12 @@ def study_title(folder: Path) -> str:
     return known.get(words, words.capitalize())
 
 
+def lasting(minutes: float) -> str:
+    """Return how long something took, in whole seconds or minutes."""
+    number, unit = (round(minutes), "minute") if minutes >= MINUTES_FROM else (max(1, round(60 * minutes)), "second")
+    return f"{number} {unit}{'s' * (number != 1)}"
+
+
 def _grid(cards: Iterator[list[str]]) -> list[str]:
     return [":::::{grid} 1 2 2 3", ":gutter: 3", "", *(line for card in cards for line in card), ":::::", ""]
 
@@ -46,19 +54,19 @@ def _classic_card(path: Path) -> list[str]:
     found = storage.read_json(path.with_suffix(".json"))
     n_met = sum(row["is_met"] for row in found["rows"])
     title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-    told = f"{n_met} of {len(found['rows'])} numbers as near as is asked · {found['minutes']:g} minutes"
+    told = f"{n_met} of {len(found['rows'])} numbers as near as is asked · {lasting(found['minutes'])}"
     return _card(title, f"classics/{path.stem}", path.with_suffix(".png"), told)
 
 
 def _study_card(folder: Path) -> list[str]:
     made = scripts(folder)
     figure = next((script.figure for script in made if script.figure), None)
-    minutes = next((script.minutes for script in made if script.minutes), "")
+    lasts = next((script.lasts for script in made if script.lasts), "")
     return _card(
         study_title(folder),
         f"studies/{folder.name}",
         figure,
-        f"{made[0].title}." + (f" {minutes.capitalize()}." if minutes else ""),
+        f"{made[0].title}." + (f" {lasts}." if lasts else ""),
     )
 
 
@@ -84,7 +92,9 @@ def _section(script: Script) -> list[str]:
     lines = [f"## {script.title}", ""]
     if script.figure:
         lines += [f"![{script.title}](../../../{script.figure.relative_to(ANALYSES.parent)})", ""]
-    lines += [script.text.replace("``", "`"), "", "```text", script.run, "```", ""]
+    lines += [script.text.replace("``", "`"), "", "```text", script.run.command, "```", ""]
+    more = f"May be followed by `{script.run.more}`. " if script.run.more else ""
+    lines += [f"{more}{script.run.said}", ""]
     if script.results:
         told, file = numbers(script.results), script.results
         more = f"The first {MOST_NUMBERS} of {len(told)}. " if len(told) > MOST_NUMBERS else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from neurosim import storage
 
 ROOT = Path(__file__).resolve().parents[2]
 ANALYSES = ROOT / "analyses"
+sys.path.append(str(ANALYSES))
+
+from command_line import Usage, usage  # noqa: E402
+
 HEAD = re.compile(r"^(?:Figure|Table) \d+(?: and figure)?(?: of (?:the )?(?P<of>[^:]+))?: ")
 PROVENANCE = {"provenance", "libraries", "machine", "cpu", "git", "made", "neurosim", "threads", "about", "caption"}
 
@@ -45,16 +50,15 @@ class Script:
         return "\n\n".join(part for part in self.doc.split("\n\n")[1:] if not part.startswith("Run"))
 
     @property
-    def run(self) -> str:
-        """The command that makes it, and how long that takes."""
-        runs = next((part for part in self.doc.split("\n\n") if "Run" in part), "")
-        return " ".join(re.sub(r"^.*?Run[^:]*: ", "", runs, flags=re.S).split())
+    def run(self) -> Usage:
+        """The command that makes it, and what is said of it, such as how long it takes."""
+        return usage(self.doc)
 
     @property
-    def minutes(self) -> str:
+    def lasts(self) -> str:
         """How long it takes, where the docstring says it."""
-        found = re.search(r"\(((?:by default |all by default: )?[^()]*(?:minute|hour)[^(),;]*)", self.doc)
-        return " ".join(found[1].rpartition(": ")[2].split()) if found else ""
+        found = re.search(r"[^,;.:]*(?:minute|hour)[^,;.:]*", self.run.said)
+        return found[0].strip() if found else ""
 
     @property
     def figure(self) -> Path | None:

@@ -33,7 +33,9 @@ import neurosim as ns
 
 shown = ns.stimuli.balanced(ns.load_digits(), 3)  # 30 digits
 energy = ns.stimuli.gabor_energy(shown)
-area = ns.recordings.synthetic_brain(energy, ns.recordings.BrainOptions(n_subjects=6), area="V1-like")
+area = ns.recordings.synthetic_brain(
+    energy, ns.recordings.BrainOptions(n_subjects=6), area="V1-like"
+)
 dict(area.sizes)
 
 # %% [markdown]
@@ -43,7 +45,9 @@ dict(area.sizes)
 # %%
 brain = ns.compute_rdm(area, "crossnobis", by="subject")
 models = {
-    "pixels": ns.compute_rdm(ns.as_responses(shown.values.reshape(len(shown), -1), stimuli=shown), "euclidean"),
+    "pixels": ns.compute_rdm(
+        ns.as_responses(shown.values.reshape(len(shown), -1), stimuli=shown), "euclidean"
+    ),
     "Gabor energy": ns.compute_rdm(energy, "euclidean"),
 }
 ns.plots.plot_rdm(brain.mean("subject", keep_attrs=True), title="the area, six subjects");

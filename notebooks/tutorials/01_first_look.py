@@ -44,7 +44,9 @@ specification = ns.networks.SpikingMLPSpecification(hidden=(64, 32), n_steps=20)
 torch.manual_seed(0)
 network = ns.build_network(specification, task.image_shape, n_categories=10)
 spiking_task = task.with_encoder(partial(bernoulli_spikes, n_steps=20))
-history = ns.train(network, spiking_task, ns.networks.TrainingOptions(epochs=12, learning_rate=5e-3))
+history = ns.train(
+    network, spiking_task, ns.networks.TrainingOptions(epochs=12, learning_rate=5e-3)
+)
 print(f"test accuracy {float(history.test_accuracy):.3f}")
 
 # %% [markdown]
@@ -71,7 +73,12 @@ ns.plots.plot_raster(trained, twin, labels=("torch", "Brian2"));
 five = ns.recordings.BrainOptions(n_subjects=5)
 brain = ns.recordings.synthetic_brain(ns.stimuli.gabor_energy(shown), five, area="V1-like")
 reliability = ns.responses.split_half_reliability(brain).reliability
-print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", round(float(reliability.median()), 2))
+print(
+    "synthetic:",
+    bool(brain.attrs["synthetic"]),
+    "| median reliability",
+    round(float(reliability.median()), 2),
+)
 
 # %% [markdown]
 # ## RDMs and inference
@@ -79,7 +86,9 @@ print("synthetic:", bool(brain.attrs["synthetic"]), "| median reliability", roun
 
 # %%
 layers = ns.compute_rdm(ns.responses.over_time(trained), by="layer").rename(layer="model")
-pixels = ns.compute_rdm(shown.values.reshape(len(shown), -1)).assign_coords(stimulus=shown.stimulus.values)
+pixels = ns.compute_rdm(shown.values.reshape(len(shown), -1)).assign_coords(
+    stimulus=shown.stimulus.values
+)
 ns.plots.plot_rdm(layers[0], title="first hidden layer");
 
 # %%
@@ -88,7 +97,9 @@ result = ns.infer(layers, brains, method="spearman", rng=0)
 result[["score", "standard_error", "p_zero_corrected"]].to_dataframe()
 
 # %%
-ns.plots.plot_scores(result, groups=list(result.model.values), title="layers against a synthetic brain");
+ns.plots.plot_scores(
+    result, groups=list(result.model.values), title="layers against a synthetic brain"
+);
 
 # %%
 assert translation.n_differing.sum() == 0

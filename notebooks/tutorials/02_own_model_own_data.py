@@ -61,7 +61,11 @@ recording.sizes
 # %%
 torch.manual_seed(0)
 network = torch.nn.Sequential(
-    torch.nn.Flatten(), torch.nn.Linear(64, 50), torch.nn.ReLU(), torch.nn.Linear(50, 20), torch.nn.ReLU()
+    torch.nn.Flatten(),
+    torch.nn.Linear(64, 50),
+    torch.nn.ReLU(),
+    torch.nn.Linear(50, 20),
+    torch.nn.ReLU(),
 )
 ns.record_responses(network, stimuli, layers=["2", "4"])
 
@@ -92,18 +96,29 @@ assert outcome.report.is_file()
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 pixels = ns.as_responses(stimuli.values.reshape(len(stimuli), -1), stimuli=stimuli)
 brain = ns.compute_rdm(ns.responses.over_time(recording), metric="crossnobis")
-found = ns.infer({"pixels": ns.compute_rdm(pixels, metric="euclidean")}, brain, resample="stimulus", progress=False)
+found = ns.infer(
+    {"pixels": ns.compute_rdm(pixels, metric="euclidean")},
+    brain,
+    resample="stimulus",
+    progress=False,
+)
 low, high = found.interval.values[0]
-print(f"pixels with the recording: {float(found.score[0]):.2f} ({low:.2f} to {high:.2f}) over new stimuli")
+print(
+    f"pixels with the recording: {float(found.score[0]):.2f} ({low:.2f} to {high:.2f}) over "
+    "new stimuli"
+)
 
 # %% [markdown]
 # **2.** Your recording names its stimuli otherwise than your pictures. What happens, and what mends it?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Nothing is matched by position: both sides are named in the error, and the names of the pictures go onto the recording.
+# Nothing is matched by position: both sides are named in the error, and the names of the pictures
+# go onto the recording.
 renamed = recording.assign_coords(stimulus=[f"trial_type_{k}" for k in range(len(recording))])
 try:
-    ns.compare_subjects(stimuli, {"my_network": network}, {"my_neurons": renamed}, out=folder / "renamed")
+    ns.compare_subjects(
+        stimuli, {"my_network": network}, {"my_neurons": renamed}, out=folder / "renamed"
+    )
 except ns.InputError as error:
     print(error)
 mended = renamed.assign_coords(stimulus=recording.stimulus.values)

@@ -29,12 +29,13 @@ features = rng.normal(size=(24, 10)) + 1.5 * np.repeat(rng.normal(size=(3, 10)),
 
 
 def measure(patterns, n_units=60, noise=2.0, n_trials=4):
-    """Responses (stimulus, trial, unit) of a population that mixes the features, with correlated noise."""
+    """Responses (stimulus, trial, unit) that mix the features, with correlated noise."""
     mean = patterns @ rng.normal(size=(patterns.shape[1], n_units))
     common = rng.normal(size=(24, n_trials, 3)) @ rng.normal(size=(3, n_units))
     trials = mean[:, None] + noise * (common + rng.normal(size=(24, n_trials, n_units)))
-    return ns.as_responses(trials, dims=("stimulus", "trial", "unit"), stimuli=names).assign_coords(category=category)
-
+    return ns.as_responses(trials, dims=("stimulus", "trial", "unit"), stimuli=names).assign_coords(
+        category=category
+    )
 
 # %% [markdown]
 # ## RDMs without bias
@@ -54,16 +55,27 @@ ns.plots.plot_rdm(crossnobis, order="category", colorbar=True, title="crossnobis
 # subjects.
 
 # %%
-subjects = xr.concat([ns.compute_rdm(measure(features), "crossnobis") for _ in range(10)], "subject")
-hypotheses = {"all features": features, "half": features[:, :5], "unrelated": rng.normal(size=(24, 10))}
-models = {name: ns.compute_rdm(ns.as_responses(x, stimuli=names), "euclidean") for name, x in hypotheses.items()}
+subjects = xr.concat(
+    [ns.compute_rdm(measure(features), "crossnobis") for _ in range(10)], "subject"
+)
+hypotheses = {
+    "all features": features,
+    "half": features[:, :5],
+    "unrelated": rng.normal(size=(24, 10)),
+}
+models = {
+    name: ns.compute_rdm(ns.as_responses(x, stimuli=names), "euclidean")
+    for name, x in hypotheses.items()
+}
 result = ns.infer(models, subjects, method="corr")
 print(result[["score", "standard_error", "p_zero_corrected"]].to_dataframe())
 print("noise ceiling", result.ceiling.values)
 ns.plots.plot_scores(result, pairs=True);
 
 # %%
-parts = [ns.compute_rdm(ns.as_responses(features[:, [f]], stimuli=names), "euclidean") for f in range(10)]
+parts = [
+    ns.compute_rdm(ns.as_responses(features[:, [f]], stimuli=names), "euclidean") for f in range(10)
+]
 flexible = {"weighted features": xr.concat(parts, "component")}
 nonnegative = ns.similarity.Fitting("nonnegative", folds={"stimulus": 3, "subject": 2})
 fitted = ns.infer(flexible, subjects, method="corr", fit=nonnegative, progress=False)
@@ -85,7 +97,11 @@ print(timing.mean(("stimulus", "stimulus_other")).round(2).to_series())
 # %%
 other = measure(features[:, :5], n_units=30)
 a, b = area.mean("trial"), other.mean("trial")
-for name, score in (("CKA", ns.similarity.cka), ("Procrustes angle", ns.similarity.ShapeMetric().distance), ("soft matching", ns.similarity.soft_matching)):
+for name, score in (
+    ("CKA", ns.similarity.cka),
+    ("Procrustes angle", ns.similarity.ShapeMetric().distance),
+    ("soft matching", ns.similarity.soft_matching),
+):
     found = ns.similarity.jackknife(score, a, b)
     print(f"{name}: {float(found.score):.2f} +- {float(found.standard_error):.2f}")
 

@@ -29,7 +29,9 @@ from neurosim.stimuli.encoders import bernoulli_spikes
 
 # %%
 n_steps = 15
-task = ns.tasks.classification_task(ns.load_digits(), rng=0).with_encoder(partial(bernoulli_spikes, n_steps=n_steps))
+task = ns.tasks.classification_task(ns.load_digits(), rng=0).with_encoder(
+    partial(bernoulli_spikes, n_steps=n_steps)
+)
 with torch_seeded(0):
     network = torch.nn.Sequential(
         torch.nn.Linear(64, 32), snn.Leaky(beta=0.9), torch.nn.Linear(32, 10), snn.Leaky(beta=0.9)
@@ -73,14 +75,24 @@ expected = ns.record_responses(ns.networks.OverTime(network), calibration, doubl
 
 def accuracy(c):
     answers = ns.simulate(c, tested, engine="torch")
-    return (np.asarray(task.categories)[ns.biophysics.choose_category(c, answers)] == tested.category.values).mean()
+    return (
+        np.asarray(task.categories)[ns.biophysics.choose_category(c, answers)]
+        == tested.category.values
+    ).mean()
 
 
 climbed = ns.climb(circuit, "adex")
 calibrated, report = ns.biophysics.calibrate(climbed, calibration, expected)
-options = ns.biophysics.RetuningOptions(("gain", "bias", "threshold", "weights"), epochs=1, learning_rate=0.05)
+options = ns.biophysics.RetuningOptions(
+    ("gain", "bias", "threshold", "weights"), epochs=1, learning_rate=0.05
+)
 retuned, _ = ns.biophysics.retune(calibrated, encode(task.train[:500]), task.categories, options)
-for name, c in {"exact": circuit, "climbed": climbed, "calibrated": calibrated, "retuned": retuned}.items():
+for name, c in {
+    "exact": circuit,
+    "climbed": climbed,
+    "calibrated": calibrated,
+    "retuned": retuned,
+}.items():
     print(f"{name:>10}: {accuracy(c):.3f}")
 report.to_dataframe()
 
@@ -93,7 +105,12 @@ import matplotlib.pyplot as plt
 
 _, ax = plt.subplots(figsize=(6, 2.5))
 for rung in ("conductance", "hodgkin_huxley"):
-    traces = ns.simulate(ns.climb(circuit, rung).adjusted("1", 8.0), tested[:1], monitors=ns.biophysics.Monitors(membrane=["1/3"]), engine="torch")
+    traces = ns.simulate(
+        ns.climb(circuit, rung).adjusted("1", 8.0),
+        tested[:1],
+        monitors=ns.biophysics.Monitors(membrane=["1/3"]),
+        engine="torch",
+    )
     traces.membrane_potential[0, :, 0].plot(ax=ax, label=rung)
 ax.legend()
 ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs");
@@ -105,7 +122,10 @@ ax.set(xlabel="time (s)", ylabel="membrane (V)", title="one neuron, two rungs");
 # %%
 effect = ns.perturbation_effect(
     retuned,
-    {"lesion of half": ns.Perturbation("lesion", "1", 0.5), "noise": ns.Perturbation("noise", "1", amount=0.5)},
+    {
+        "lesion of half": ns.Perturbation("lesion", "1", 0.5),
+        "noise": ns.Perturbation("noise", "1", amount=0.5),
+    },
     tested,
     categories=task.categories,
     engine="torch",
@@ -137,7 +157,9 @@ for rung in ("currents", "conductance", "refractory", "adex"):
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 shares = (0.1, 0.3, 0.5, 0.7)
 deaths = {f"{share:.0%} dead": ns.Perturbation("lesion", "1", share) for share in shares}
-ns.perturbation_effect(retuned, deaths, tested, categories=task.categories, engine="torch", progress=False).accuracy.to_series()
+ns.perturbation_effect(
+    retuned, deaths, tested, categories=task.categories, engine="torch", progress=False
+).accuracy.to_series()
 
 # %% [markdown]
 # To go on, without an answer here:

@@ -24,14 +24,20 @@ import neurosim as ns
 
 rng = np.random.default_rng(0)
 angles = np.arange(0, 180, 22.5)
-shown = pd.DataFrame({"start_time": 1.0 + 0.8 * np.arange(160), "stimulus": [f"grating_{k}" for k in range(8)] * 20})
+shown = pd.DataFrame(
+    {"start_time": 1.0 + 0.8 * np.arange(160), "stimulus": [f"grating_{k}" for k in range(8)] * 20}
+)
 shown["orientation_deg"] = np.tile(angles, 20)
 preferred = np.linspace(0, 157.5, 12)
 spikes = {}
 for unit, best in enumerate(preferred):
-    rate = 4 + (40 if unit < 8 else 0) * np.exp(2 * (np.cos(2 * np.deg2rad(shown.orientation_deg - best)) - 1))
+    rate = 4 + (40 if unit < 8 else 0) * np.exp(
+        2 * (np.cos(2 * np.deg2rad(shown.orientation_deg - best)) - 1)
+    )
     counts = rng.poisson(0.5 * rate)
-    spikes[f"u{unit}"] = np.concatenate([t + 0.05 + 0.5 * rng.random(n) for t, n in zip(shown.start_time, counts)])
+    spikes[f"u{unit}"] = np.concatenate(
+        [t + 0.05 + 0.5 * rng.random(n) for t, n in zip(shown.start_time, counts)]
+    )
 
 # %% [markdown]
 # ## Aligned to events
@@ -47,7 +53,9 @@ responses
 # and `ceiling` how well a perfect model could predict its mean.
 
 # %%
-ns.responses.signal_to_noise(responses).to_dataframe()[["signal_to_noise", "standard_error", "ceiling", "p"]].round(3)
+ns.responses.signal_to_noise(responses).to_dataframe()[
+    ["signal_to_noise", "standard_error", "ceiling", "p"]
+].round(3)
 
 # %%
 reliable = ns.responses.select_reliable(responses, correct=True)
@@ -66,8 +74,12 @@ fit[["preferred", "preferred_error", "explained", "outcome"]].to_dataframe().rou
 # ## What the population knows, and when
 
 # %%
-course = ns.responses.decode(ns.responses.rebin(reliable, 0.05), "orientation_deg", folds=5, n_orders=2)
-ns.plots.plot_time_course(course.accuracy, course.standard_error, label="orientation").axhline(float(course.chance));
+course = ns.responses.decode(
+    ns.responses.rebin(reliable, 0.05), "orientation_deg", folds=5, n_orders=2
+)
+ns.plots.plot_time_course(course.accuracy, course.standard_error, label="orientation").axhline(
+    float(course.chance)
+);
 
 # %% [markdown]
 # ## A neuron from inside
@@ -84,13 +96,22 @@ def current(n_sweeps, seed):
     return 70e-12 + 10e-12 * np.array([np.convolve(row, smooth, "valid") for row in noise])
 
 
-truth = ns.biophysics.GIFParameters(60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3)
+truth = ns.biophysics.GIFParameters(
+    60e-12, 3e-9, -68e-3, eta_2=40e-12, gamma_3=4e-3, v_t=-52e-3, delta_v=1e-3, v_reset=-58e-3
+)
 cell = ns.biophysics.single_neuron(truth, dt)
 
 
 def record(injected, trials=1):
     shown = ns.as_stimuli(injected[..., None], dims=("stimulus", "time", "unit"), time_step=dt)
-    found = ns.simulate(cell, shown, trials=trials, monitors=ns.biophysics.Monitors(membrane=["neuron"]), rng=trials, progress=False)
+    found = ns.simulate(
+        cell,
+        shown,
+        trials=trials,
+        monitors=ns.biophysics.Monitors(membrane=["neuron"]),
+        rng=trials,
+        progress=False,
+    )
     voltage = found.membrane_potential.values[..., 0].copy()
     voltage[found.responses.values[..., 0] > 0] = 20e-3
     return voltage
@@ -98,7 +119,9 @@ def record(injected, trials=1):
 
 training = ns.as_sweeps(current(20, 1), record(current(20, 1)), time_step=dt)
 repeated = current(1, 2)
-test = ns.as_sweeps(np.repeat(repeated, 10, axis=0), record(repeated, trials=10)[0], time_step=dt, stimulus="test")
+test = ns.as_sweeps(
+    np.repeat(repeated, 10, axis=0), record(repeated, trials=10)[0], time_step=dt, stimulus="test"
+)
 
 # %%
 fitted = ns.biophysics.fit_neuron(training, progress=False)

@@ -51,9 +51,13 @@ def simulate(picture, late):
     """The average of four trials of one picture in one subject, whose answers all come `late`."""
     early = np.exp(-0.5 * ((time - 0.12 - late) / 0.03) ** 2)
     slow = np.exp(-0.5 * ((time - 0.3 - late) / 0.06) ** 2)
-    moment = np.concatenate([identity[picture][:, None] * early, category[picture] * np.array([[1], [-1], [1]]) * slow])
+    moment = np.concatenate(
+        [identity[picture][:, None] * early, category[picture] * np.array([[1], [-1], [1]]) * slow]
+    )
     source = mne.VolSourceEstimate(20e-9 * moment, [np.arange(6)], time[0], 0.01)
-    evoked = mne.simulation.simulate_evoked(forward, source, info, noise, nave=4, random_state=int(rng.integers(2**31)))
+    evoked = mne.simulation.simulate_evoked(
+        forward, source, info, noise, nave=4, random_state=int(rng.integers(2**31))
+    )
     evoked.comment = pictures[picture]
     return evoked
 
@@ -63,7 +67,9 @@ subjects = [f"sub-{s:02d}" for s in range(8)]
 for subject in subjects:
     late = 0.015 * rng.normal()
     for half in ("odd", "even"):
-        mne.write_evokeds(folder / f"{subject}_{half}-ave.fif", [simulate(k, late) for k in range(10)])
+        mne.write_evokeds(
+            folder / f"{subject}_{half}-ave.fif", [simulate(k, late) for k in range(10)]
+        )
 
 # %% [markdown]
 # ## Read
@@ -85,7 +91,10 @@ def over_subjects(responses):
     return xr.concat([ns.compute_rdm(r) for r in responses], xr.Variable("subject", subjects))
 
 
-means = [odd.copy(data=(odd.values + even.values) / 2) for odd, even in zip(halves["odd"], halves["even"])]
+means = [
+    odd.copy(data=(odd.values + even.values) / 2)
+    for odd, even in zip(halves["odd"], halves["even"])
+]
 rdms = over_subjects(means)
 models = xr.concat(
     [
@@ -105,14 +114,18 @@ scores.sizes
 # over subjects, of the courses that are significant.
 
 # %%
-tested = ns.similarity.sign_flip_test(scores, method="cluster_mass", alternative="greater", progress=False)
+tested = ns.similarity.sign_flip_test(
+    scores, method="cluster_mass", alternative="greater", progress=False
+)
 tested[["cluster_p", "cluster_size"]].to_dataframe()
 
 # %%
 when = ns.similarity.latencies(scores, p=tested.p_corrected)
 ax = None
 for colour, model in enumerate(models.model.values):
-    ax = ns.plots.plot_tested_course(tested.sel(model=model), when.sel(model=model), ax, label=model, colour=colour)
+    ax = ns.plots.plot_tested_course(
+        tested.sel(model=model), when.sel(model=model), ax, label=model, colour=colour
+    )
 ax.set_ylabel("correlation with the model")
 ax.legend(loc="center right")
 when.time.to_pandas().round(3)
@@ -122,7 +135,9 @@ when.time.to_pandas().round(3)
 # subjects, has a test of its own.
 
 # %%
-later = ns.similarity.latencies(scores.sel(model="category", drop=True), scores.sel(model="identity", drop=True))
+later = ns.similarity.latencies(
+    scores.sel(model="category", drop=True), scores.sel(model="identity", drop=True)
+)
 print("category after identity by", later.time.values.round(3), "s, p =", later.p.values)
 assert (later.time > 0).all() and (later.p < 0.05).all()
 assert not (tested.p_corrected.sel(time=slice(None, 0)) < 0.05).any()
@@ -132,10 +147,14 @@ assert not (tested.p_corrected.sel(time=slice(None, 0)) < 0.05).any()
 # RDMs of the odd trials at every time with those of the even trials at every other, subject by subject.
 
 # %%
-lasting = ns.compare_rdms(over_subjects(halves["odd"]), over_subjects(halves["even"]), "corr", paired="subject")
+lasting = ns.compare_rdms(
+    over_subjects(halves["odd"]), over_subjects(halves["even"]), "corr", paired="subject"
+)
 alike = ns.similarity.sign_flip_test(lasting, alternative="greater", progress=False)
 shown = alike.score.where(alike.p_corrected < 0.05)
-ns.plots.plot_generalisation(shown, label="correlation").set(xlabel="even trials at (ms)", ylabel="odd trials at (ms)");
+ns.plots.plot_generalisation(shown, label="correlation").set(
+    xlabel="even trials at (ms)", ylabel="odd trials at (ms)"
+);
 
 # %% [markdown]
 # ## Where on the head, and back to MNE
@@ -144,11 +163,15 @@ ns.plots.plot_generalisation(shown, label="correlation").set(xlabel="even trials
 
 # %%
 contrast = xr.concat(
-    [r[category > 0].mean("stimulus") - r[category < 0].mean("stimulus") for r in means], xr.Variable("subject", subjects)
+    [r[category > 0].mean("stimulus") - r[category < 0].mean("stimulus") for r in means],
+    xr.Variable("subject", subjects),
 )
 beside = ns.recordings.sensor_neighbours(info, "eeg")
 head_map = ns.similarity.sign_flip_test(
-    contrast.sel(time=0.3, method="nearest"), method="tfce", adjacency={"unit": beside}, progress=False
+    contrast.sel(time=0.3, method="nearest"),
+    method="tfce",
+    adjacency={"unit": beside},
+    progress=False,
 )
 print(int((head_map.p_corrected < 0.05).sum()), "of 32 sensors tell faces from houses")
 evoked = ns.recordings.to_mne(contrast.mean("subject"), info)
@@ -163,17 +186,24 @@ free = ns.similarity.sign_flip_test(scores, method="tfce", alternative="greater"
 for name, one in {"cluster mass": tested, "TFCE": free}.items():
     for model in scores.model.values:
         times = scores.time.values[(one.p_corrected.sel(model=model) < 0.05).values]
-        print(f"{name}, {model}: {len(times)} times, from {1e3 * times.min():.0f} to {1e3 * times.max():.0f} ms")
+        print(
+            f"{name}, {model}: {len(times)} times, "
+            f"from {1e3 * times.min():.0f} to {1e3 * times.max():.0f} ms"
+        )
 
 # %% [markdown]
 # **2.** What would four subjects have shown, and what five?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# The signs of n subjects can be turned in 2^n ways, and no p is below one in so many: four can never be significant.
+# The signs of n subjects can be turned in 2^n ways, and no p is below one in so many: four can
+# never be significant.
 for n in (4, 5, 8):
     try:
         fewer = ns.similarity.sign_flip_test(
-            scores.isel(subject=slice(0, n)), method="cluster_mass", alternative="greater", progress=False
+            scores.isel(subject=slice(0, n)),
+            method="cluster_mass",
+            alternative="greater",
+            progress=False,
         )
         print(f"{n} subjects: smallest corrected p {float(fewer.p_corrected.min()):.3f}")
     except ns.InputError as error:

@@ -31,11 +31,15 @@ from scipy.ndimage import gaussian_filter
 import neurosim as ns
 
 folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(0)
-affine = np.array([[-3.0, 0, 0, 18], [0, 3, 0, -15], [0, 0, 4, -12], [0, 0, 0, 1]])  # mm; voxels are no cubes
+# mm; voxels are no cubes
+affine = np.array([[-3.0, 0, 0, 18], [0, 3, 0, -15], [0, 0, 4, -12], [0, 0, 0, 1]])
 voxels = np.stack(np.meshgrid(*map(np.arange, (13, 11, 7)), indexing="ij"), -1)
 place = voxels @ affine[:3, :3].T + affine[:3, 3]
 mask = np.linalg.norm(place / [19, 16, 13], axis=-1) < 1
-truth = {name: np.linalg.norm(place - at, axis=-1) < 5 for name, at in {"kind": (-8, 0, 0), "size": (9, 0, 0)}.items()}
+truth = {
+    name: np.linalg.norm(place - at, axis=-1) < 5
+    for name, at in {"kind": (-8, 0, 0), "size": (9, 0, 0)}.items()
+}
 pictures = [f"{kind}_{k}" for kind in ("animal", "tool") for k in range(5)]
 kind, size = np.repeat([-1, 1], 5), np.tile(np.arange(5) - 2, 2) / 1.4
 nibabel.save(nibabel.Nifti1Image(mask.astype(np.uint8), affine), folder / "mask.nii.gz")
@@ -57,7 +61,9 @@ for subject in subjects:
 
 # %%
 responses = {
-    s: ns.recordings.load_betas(folder / f"{s}_betas.nii.gz", folder / "events.tsv", mask=folder / "mask.nii.gz")
+    s: ns.recordings.load_betas(
+        folder / f"{s}_betas.nii.gz", folder / "events.tsv", mask=folder / "mask.nii.gz"
+    )
     for s in subjects
 }
 responses["sub-00"]
@@ -68,9 +74,13 @@ responses["sub-00"]
 
 # %%
 shown = responses["sub-00"].assign_coords(
-    kind=("stimulus", [p.split("_")[0] for p in pictures]), size=("stimulus", np.tile(np.arange(5), 2))
+    kind=("stimulus", [p.split("_")[0] for p in pictures]),
+    size=("stimulus", np.tile(np.arange(5), 2)),
 )
-models = {"kind": ns.similarity.model_rdm(shown, "kind"), "size": ns.similarity.model_rdm(shown, "size", "numeric")}
+models = {
+    "kind": ns.similarity.model_rdm(shown, "kind"),
+    "size": ns.similarity.model_rdm(shown, "size", "numeric"),
+}
 near = ns.similarity.searchlights(responses["sub-00"], 7e-3)
 (near >= 0).sum("member").to_series().describe()[["count", "mean", "max"]]
 
@@ -82,7 +92,9 @@ near = ns.similarity.searchlights(responses["sub-00"], 7e-3)
 # %%
 maps = xr.concat(
     [
-        ns.similarity.searchlight_scores(r, near, models, metric="crossnobis", method="spearman", progress=False)
+        ns.similarity.searchlight_scores(
+            r, near, models, metric="crossnobis", method="spearman", progress=False
+        )
         for r in responses.values()
     ],
     xr.Variable("subject", subjects),
@@ -110,7 +122,10 @@ inside = {name: ball[mask] for name, ball in truth.items()}
 for name, ball in inside.items():
     holds = (ball[near.values] & (near.values >= 0)).any(1)
     here = found.sel(model=name).values
-    print(f"{name}: {here[ball].mean():.0%} of the ball, {here[~holds].sum()} places beyond its searchlights")
+    print(
+        f"{name}: {here[ball].mean():.0%} of the ball, "
+        f"{here[~holds].sum()} places beyond its searchlights"
+    )
     assert here[ball].mean() > 0.5 and here[~holds].mean() < 0.05
 
 # %% [markdown]
@@ -119,17 +134,25 @@ for name, ball in inside.items():
 
 # %%
 ns.recordings.save_nifti(tested.score, folder / "score.nii.gz", mask=folder / "mask.nii.gz")
-ns.recordings.save_nifti(tested.score.where(found), folder / "corrected.nii.gz", mask=folder / "mask.nii.gz")
+ns.recordings.save_nifti(
+    tested.score.where(found), folder / "corrected.nii.gz", mask=folder / "mask.nii.gz"
+)
 image = nibabel.load(folder / "score.nii.gz")
 image.shape, np.array_equal(image.affine, affine)
 
 # %%
-score, corrected = (nibabel.load(folder / f"{name}.nii.gz").get_fdata() for name in ("score", "corrected"))
+score, corrected = (
+    nibabel.load(folder / f"{name}.nii.gz").get_fdata() for name in ("score", "corrected")
+)
 figure, axes = plt.subplots(2, 2, figsize=(7, 5.6), layout="constrained")
 for column, name in enumerate(tested.model.values):
-    for row, (values, what) in enumerate(((score, "mean score"), (corrected, "p ≤ 0.05, corrected"))):
+    for row, (values, what) in enumerate(
+        ((score, "mean score"), (corrected, "p ≤ 0.05, corrected"))
+    ):
         ax = axes[row, column]
-        drawn = ax.imshow(values[:, :, 3, column].T, origin="lower", vmin=0, vmax=float(np.nanmax(score)))
+        drawn = ax.imshow(
+            values[:, :, 3, column].T, origin="lower", vmin=0, vmax=float(np.nanmax(score))
+        )
         ax.contour(truth[name][:, :, 3].T, levels=[0.5], colors="w")
         ax.set(title=f"{name}: {what}", xticks=[], yticks=[])
 figure.colorbar(drawn, ax=axes, label="Spearman correlation", shrink=0.6);
@@ -144,7 +167,10 @@ for name, ball in inside.items():
     far = ~(ball[near.values] & (near.values >= 0)).any(1)
     for what, one in {"corrected": found, "not corrected": raw}.items():
         here = one.sel(model=name).values
-        print(f"{name}, {what}: {here[ball].mean():.0%} of the ball, {here[far].sum()} of {far.sum()} places far from it")
+        print(
+            f"{name}, {what}: {here[ball].mean():.0%} of the ball, "
+            f"{here[far].sum()} of {far.sum()} places far from it"
+        )
 
 # %% [markdown]
 # **2.** Larger searchlights hold more voxels and blur the map. How much of each ball is found, and how far does it spread, at 11 mm?
@@ -152,17 +178,31 @@ for name, ball in inside.items():
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
 wide = ns.similarity.searchlights(responses["sub-00"], 11e-3)
 wide_maps = xr.concat(
-    [ns.similarity.searchlight_scores(r, wide, models, metric="crossnobis", method="spearman", progress=False) for r in responses.values()],
+    [
+        ns.similarity.searchlight_scores(
+            r, wide, models, metric="crossnobis", method="spearman", progress=False
+        )
+        for r in responses.values()
+    ],
     xr.Variable("subject", subjects),
 )
 wide_found = (
-    ns.similarity.sign_flip_test(wide_maps, method="tfce", alternative="greater", adjacency={"searchlight": beside}, progress=False).p_corrected
+    ns.similarity.sign_flip_test(
+        wide_maps,
+        method="tfce",
+        alternative="greater",
+        adjacency={"searchlight": beside},
+        progress=False,
+    ).p_corrected
     <= 0.05
 )
 for name, ball in inside.items():
     for radius, one in {"7 mm": found, "11 mm": wide_found}.items():
         here = one.sel(model=name).values
-        print(f"{name}, {radius}: {here[ball].mean():.0%} of the ball, {here.sum() - here[ball].sum()} places outside of it")
+        print(
+            f"{name}, {radius}: {here[ball].mean():.0%} of the ball, "
+            f"{here.sum() - here[ball].sum()} places outside of it"
+        )
 
 # %% [markdown]
 # To go on, without an answer here:

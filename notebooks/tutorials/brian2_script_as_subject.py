@@ -136,7 +136,8 @@ counts = ns.responses.over_time(answers)
 for layer, rates in (counts / float(DURATION)).groupby("layer"):
     silent = float((rates.max("stimulus") == 0).mean())
     print(
-        f"{layer}: {float(rates.mean()):.1f} spikes/s on average, {silent:.0%} of the neurons silent"
+        f"{layer}: {float(rates.mean()):.1f} spikes/s on average, "
+        f"{silent:.0%} of the neurons silent"
     )
 
 # %% [markdown]
@@ -200,7 +201,8 @@ binned = ns.biophysics.record_brian2(
     build, pictures, present=present, duration=DURATION, time_bin=20 * ms, copies=len(pictures)
 ).responses
 course = ns.compute_rdm(binned[..., binned.layer == "exc_spikes"], metric="euclidean")
-# No: it is there with the first spikes, which the pictures drive, and is drowned when the network has begun to answer itself.
+# No: it is there with the first spikes, which the pictures drive, and is drowned when the network
+# has begun to answer itself.
 ax = ns.plots.plot_time_course(ns.compare_rdms(course, models["pixels"]))
 ax.set_ylabel("Spearman correlation with the pixels");
 
@@ -209,7 +211,8 @@ ax.set_ylabel("Spearman correlation with the pixels");
 # it ask for?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# With `build` and `present` at the top of my_network.py, this stands under subjects={...} of a Study or of compare_subjects;
+# With `build` and `present` at the top of my_network.py, this stands under subjects={...} of a
+# Study or of compare_subjects;
 # in study.toml the same words make a table [subjects.cuba] with kind = "brian2_network".
 row = ns.study.Brian2NetworkSubject(
     path="my_network.py", function="build", present="present", duration=0.2, copies=40

@@ -168,7 +168,8 @@ effect[["similarity", "activity"]].to_dataframe().round(3)
 # lose with half of the coherence, and what with ten selective units less? Compare both as psychometric curves.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Weaker evidence makes the curve flatter about 0; these units carry a choice, and without them it is hardly made any more.
+# Weaker evidence makes the curve flatter about 0; these units carry a choice, and without them it
+# is hardly made any more.
 weaker = trials.copy(deep=True)
 weaker["inputs"].loc[{"unit": ["motion", "colour"]}] = 0.5 * weaker.inputs.sel(
     unit=["motion", "colour"]

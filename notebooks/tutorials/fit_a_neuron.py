@@ -67,7 +67,8 @@ electrode = ns.biophysics.estimate_electrode(below)
 for name, scale, unit in (("capacitance", 1e12, "pF"), ("input_resistance", 1e-6, "MOhm")):
     found, error = getattr(electrode, name) * scale, electrode.standard_error[name] * scale
     print(
-        f"{name}: {found:.0f} +- {error:.0f} {unit}; the experimenter says {below.attrs[name] * scale:.0f} {unit}"
+        f"{name}: {found:.0f} +- {error:.0f} {unit}; "
+        f"the experimenter says {below.attrs[name] * scale:.0f} {unit}"
     )
 
 # %%
@@ -168,11 +169,13 @@ fitted["lif"].parameters
 # Why does Md\* stay defined where reliability falls?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Md* divides what coincides by what coincides between repeats: both fall together, until repeats themselves are lost.
+# Md* divides what coincides by what coincides between repeats: both fall together, until repeats
+# themselves are lost.
 for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
     score = ns.responses.coincidence(observed, predicted["gif"], tolerance=tolerance)
     print(
-        f"{1e3 * tolerance:4.0f} ms: Md* {float(score.md_star[0]):.2f}, repeats {float(score.reliability[0]):.2f}"
+        f"{1e3 * tolerance:4.0f} ms: Md* {float(score.md_star[0]):.2f}, "
+        f"repeats {float(score.reliability[0]):.2f}"
     )
 
 # %% [markdown]
@@ -180,7 +183,8 @@ for tolerance in (1e-3, 2e-3, 4e-3, 8e-3, 16e-3):
 # leak of the fitted LIF neuron from before, and does Md\* change?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Without it the drop over the electrode counts as membrane, which seems to follow the current at once.
+# Without it the drop over the electrode counts as membrane, which seems to follow the current at
+# once.
 raw = ns.biophysics.fit_neuron(half, "lif", progress=False)
 for name, one in {"compensated": fitted["lif"], "as recorded": raw}.items():
     spikes = (

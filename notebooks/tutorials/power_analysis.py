@@ -125,7 +125,8 @@ null = ns.power_analysis(
 )
 for name in ("power", "wrong"):
     print(
-        f"{'for' if name == 'power' else 'against'} the first model: {float(null[name].squeeze()):.0%} of 40 experiments"
+        f"{'for' if name == 'power' else 'against'} the first model: "
+        f"{float(null[name].squeeze()):.0%} of 40 experiments"
     )
 
 # %% [markdown]
@@ -145,7 +146,8 @@ for n_stimuli, n_trials in ((40, 6), (20, 12)):
     )
     low, high = one.interval.squeeze().values
     print(
-        f"{n_stimuli} pictures, {n_trials} repeats: power {float(one.power.squeeze()):.2f} ({low:.2f} to {high:.2f})"
+        f"{n_stimuli} pictures, {n_trials} repeats: "
+        f"power {float(one.power.squeeze()):.2f} ({low:.2f} to {high:.2f})"
     )
 
 # %% [markdown]
@@ -159,7 +161,8 @@ for metric in ("crossnobis", "euclidean", "correlation"):
         edges, contrast, design=eight, brain=brain, metric=metric, n_simulations=24, progress=False
     )
     print(
-        f"{metric}: power {float(one.power.squeeze()):.2f}, score of the right model {float(one.score.isel(model=0).squeeze()):.2f}"
+        f"{metric}: power {float(one.power.squeeze()):.2f}, "
+        f"score of the right model {float(one.score.isel(model=0).squeeze()):.2f}"
     )
 
 # %% [markdown]
@@ -173,5 +176,6 @@ for individuality in (0.6, 1.2):
         edges, contrast, design=eight, brain=differing, n_simulations=24, progress=False
     )
     print(
-        f"individuality {individuality}: power {float(one.power.squeeze()):.2f}, ceiling {float(one.ceiling.squeeze()):.2f}"
+        f"individuality {individuality}: power {float(one.power.squeeze()):.2f}, "
+        f"ceiling {float(one.ceiling.squeeze()):.2f}"
     )

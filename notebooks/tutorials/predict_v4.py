@@ -133,7 +133,8 @@ print("chosen in the folds:", sorted(set(fair.chosen.values.tolist())))
 # **1.** Ask the same of the geometry: which layer has the RDM nearest to that of V4? Is it the layer that predicts best?
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Noise of single trials is taken out by crossnobis distances, which need every pair of trials and take unequal numbers of them.
+# Noise of single trials is taken out by crossnobis distances, which need every pair of trials and
+# take unequal numbers of them.
 brain = ns.compute_rdm(trials, metric="crossnobis")
 for name, source in sources.items():
     print(f"{name}: {float(ns.compare_rdms(ns.compute_rdm(source), brain, method='spearman')):.2f}")
@@ -164,5 +165,6 @@ both.median_score.to_series().round(2)
 for n in (64, 120, 240):
     one = ns.similarity.predict_responses(sources[best][:n], trials[:n], folds=8, progress=False)
     print(
-        f"{n} pictures: {float(one.median_explained):.2f} +- {float(one.median_explained_standard_error):.2f}"
+        f"{n} pictures: {float(one.median_explained):.2f} +- "
+        f"{float(one.median_explained_standard_error):.2f}"
     )

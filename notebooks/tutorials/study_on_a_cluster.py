@@ -192,7 +192,8 @@ print("to do:", ", ".join(state.index[state != "hit"]))
 # **2.** A simulation of an hour should be spread over eight nodes. Change one key, and say which steps can run side by side.
 
 # %% tags=["hide-cell"] jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Answer", "code_prompt_hide": "Answer"}
-# Each block is a step of its own, and simulate:v1 joins them to the same bytes as one block would give.
+# Each block is a step of its own, and simulate:v1 joins them to the same bytes as one block would
+# give.
 file.write_text(file.read_text().replace("blocks = 2", "blocks = 8"))
 print([name for name in steps().index if name.startswith(("block", "simulate"))])
 

@@ -124,7 +124,7 @@ def spikes(one, shown):
 
 
 def at_the_rate_of(trained, climbed, shown, gains=(0.5, 0.7)):
-    """The circuit with the gain at which it sends about as many spikes as the trained one; other data need other gains."""
+    """The circuit with the gain at which it sends about as many spikes as the trained one."""
     wanted = float(spikes(trained, shown).sum())
     tried = [climbed.adjusted(layer, gain) for gain in gains]
     shares = [float(spikes(one, shown).sum()) / wanted for one in tried]
@@ -191,7 +191,8 @@ second = ns.build_network(
 )
 found = ns.train(second, other, options, progress=False)
 print(
-    f"{float(found.test_accuracy):.0%} of what {stranger} says, {float(history.test_accuracy):.0%} of new takes of known speakers"
+    f"{float(found.test_accuracy):.0%} of what {stranger} says, "
+    f"{float(history.test_accuracy):.0%} of new takes of known speakers"
 )
 
 # %% [markdown]
@@ -223,5 +224,6 @@ for poisson in (False, True):
         ns.biophysics.choose_category(circuit, spikes(circuit, shown))
     ]
     print(
-        f"{'random' if poisson else 'regular'} fibres: {(named == shown.category.values).mean():.0%} right"
+        f"{'random' if poisson else 'regular'} fibres: "
+        f"{(named == shown.category.values).mean():.0%} right"
     )

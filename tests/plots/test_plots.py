@@ -1,7 +1,9 @@
 """Plots draw what they are given, on the axes they are given, and the same drawing gives the same bytes."""
 
+import itertools
 from io import BytesIO
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -116,6 +118,25 @@ def test_an_rdm_sorted_by_a_label_shows_its_categories_in_one_piece():
         plot_rdm(rdm, new_figure().subplots(), order="categry")
     with pytest.raises(InputError, match="no image of"):
         plot_rdm(rdm, new_figure().subplots(), stimuli=as_stimuli(np.zeros((2, 3, 3)), ids=["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("names", "flat"), [(["pixels", "Gabor energy"], True), (["a"], True), (["a" * 40] * 9, False)]
+)
+def test_few_short_names_lie_at_normal_size_below_a_figure_no_wider_than_they_ask(result, names, flat):
+    shown = result.isel(model=np.zeros(len(names), int), model_other=np.zeros(len(names), int))
+    ax = plot_scores(shown.assign_coords(model=names, model_other=names))
+    try:
+        ax.figure.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+        labels = {
+            (t.get_rotation(), t.get_fontsize() == ax.get_yticklabels()[0].get_fontsize()) for t in ax.get_xticklabels()
+        }
+        assert labels == ({(0.0, True)} if flat else {(90.0, False)})
+        assert (ax.figure.get_figwidth() < 4) == flat
+    finally:
+        plt.close(ax.figure)
 
 
 def test_lines_join_the_models_that_differ(result):
