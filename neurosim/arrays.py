@@ -120,11 +120,12 @@ def by_stimulus(values: Any, who: str) -> Any:
     if unnamed:
         raise SchemaError(f"{who}: {unnamed} rows of the table name no stimulus; drop those rows.")
     named = values.set_index("stimulus")
-    return named.set_axis(named.columns.infer_objects(), axis=1)  # reset_index makes objects of counted columns
+    counted = list(named.columns) == list(range(named.shape[1]))  # a column by name makes objects of counted ones
+    return named.set_axis(range(named.shape[1]), axis=1) if counted else named
 
 
 def row_names(table: Any, who: str) -> list[str] | None:
-    """Return the names of the rows of a table, or None where its index only counts them."""
+    """Return the names of the rows of a table, or None where its index, without a name, only counts them."""
     return _names(table.index, who)
 
 
@@ -242,8 +243,8 @@ def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
 def _names(index: Any, who: str) -> list[str] | None:
     if getattr(index, "nlevels", 1) > 1:
         raise SchemaError(f"{who}: names of {index.nlevels} levels; join them into one, or give the values without.")
-    names = [str(n) for n in index]
-    return None if names == [str(i) for i in range(len(names))] and index.dtype.kind in "iu" else names
+    counts = type(index).__name__ == "RangeIndex" and index.name is None and (index.start, index.step) == (0, 1)
+    return None if counts else [str(n) for n in index]
 
 
 def _of_table(table: Any, who: str) -> np.ndarray:

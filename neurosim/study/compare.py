@@ -14,9 +14,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
-from neurosim.arrays import is_spike_table, is_table
+from neurosim.arrays import is_spike_table
 from neurosim.biophysics import circuit, circuit_files
-from neurosim.labels import may_be_in_two_orders
 from neurosim.networks import recording
 from neurosim.recordings.files import load_responses
 from neurosim.recordings.spikes import bin_spikes
@@ -178,12 +177,6 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
         raise InputError(
             f"{who}: an array of shape {tuple(np.shape(given))} may hold trials or time; label it with "
             "as_responses(values, dims=(...))."
-        )
-    if not isinstance(given, xr.DataArray) and not is_table(given) and may_be_in_two_orders(stimuli["stimulus"].values):
-        first = ", ".join(str(s) for s in stimuli["stimulus"].values[:3])
-        raise InputError(
-            f"{who}: an array without names, for stimuli whose order is that of their letters ({first}, ...), not of "
-            "their numbers; name its rows with as_responses(values, stimuli=[...])."
         )
     responses = as_responses(given, stimuli=stimuli)
     if "time" in responses.dims and not responses.attrs.get("time_step"):

@@ -125,7 +125,7 @@ REFUSED = {
     "nothing": (given(None), "'model': found a NoneType"),
     "an array for names in two orders": (
         lambda out: compare_subjects(LETTERED, {"model": FEATURES}, {"brain": BRAIN}, out=out),
-        r"an array without names, for stimuli whose order is that of their letters \(p1, p10, p11, ...\)",
+        r"values without names, for stimuli whose order is that of their letters \(p1, p10, p11, ...\)",
     ),
     "a bare Brian2 network": (given(b2.Network()), "a Brian2 Network does not say how .* 'brian2_network'"),
     "a dict": (given({"a": 1}), "'model': found a dict"),
