@@ -240,8 +240,8 @@ def in_order_of(array: xr.DataArray, stimuli: object, who: str) -> xr.DataArray:
     if bare and shown is not None and may_be_in_two_orders(ids):
         raise SchemaError(
             f"{who}: values without names, for stimuli whose order is that of their letters ({', '.join(ids[:3])}, "
-            f"...), not of their numbers; {'as_rdm' if who == 'as_rdm' else 'as_responses'}(values, stimuli=[...]) names "
-            "the rows, and where they have that very order stimuli=list(stimuli.stimulus.values) says so."
+            f"...), not of their numbers; {who if who == 'as_rdm' else 'as_responses'}(values, stimuli=[...]) names the"
+            " rows, and where they have that very order stimuli=list(stimuli.stimulus.values) says so."
         )
     if not bare and own != ids:
         index = match_names(ids, own, who)
