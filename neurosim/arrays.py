@@ -16,6 +16,15 @@ from neurosim.refusals import SchemaError
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
+WORDS = {  # what a column of a table says that is no unit, and who takes it
+    "stimulus": "as_responses takes it as the names of the rows",
+    "trial": "ns.as_trials(units, table['stimulus'], trials=table['trial']) takes it",
+    "time": "as an array, table.set_index(['stimulus', 'time']).rename_axis(columns='unit').stack().to_xarray()",
+    "unit": "one row a stimulus is table.pivot(index='stimulus', columns='unit', values=...)",
+    "category": "coords={'category': ('stimulus', table['category'])} takes it",
+    "subject": "give each subject's rows as a table of its own",
+}
+
 _PATH = re.compile(r"[/\\]|\.[A-Za-z]|^\.")
 
 
@@ -36,6 +45,11 @@ def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarra
         values = _of_tensor(values)
     elif is_table(values):
         values = _of_table(values, who)
+    elif is_other_table(values) or hasattr(values, "collect_schema"):
+        collected = ".collect()" if not is_other_table(values) else ""
+        raise SchemaError(
+            f"{who}: an array or a table of pandas asked, found a {library_of(values)}; give {collected}.to_pandas()."
+        )
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -100,13 +114,48 @@ def is_spike_table(values: object) -> bool:
     return is_table(values) and {"stimulus", "unit", "time"} <= set(getattr(values, "columns", ()))
 
 
+def is_other_table(values: object) -> bool:
+    """Return whether `values` is a table of another library than pandas, such as Polars and Arrow."""
+    return hasattr(values, "to_pandas") and hasattr(values, "columns") and not is_table(values)
+
+
+def library_of(values: object) -> str:
+    """Return what `values` are, with the library that they are of.
+
+    >>> library_of(np.zeros(2))
+    'numpy ndarray'
+    """
+    return f"{type(values).__module__.partition('.')[0]} {type(values).__name__}".removeprefix("builtins ")
+
+
+def in_pandas(values: Any, who: str) -> Any:
+    """Return a table of Polars or Arrow as one of pandas, its columns by name, and anything else as it is.
+
+    Raises
+    ------
+    SchemaError : the library cannot do it.
+    """
+    if not is_other_table(values):
+        return values
+    try:
+        return values.to_pandas()
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SchemaError(
+            f"{who}: a {library_of(values)} is taken by its to_pandas(), which says: {said}; give a table of pandas."
+        ) from error
+
+
 def by_stimulus(values: Any, who: str) -> Any:
     """Return a table that has a column ``stimulus`` with that as its index, and anything else as it is.
+
+    Tables of Polars and Arrow, which name no rows otherwise, become tables of pandas.
 
     Raises
     ------
     SchemaError : some rows name no stimulus, the column is there twice, or the rows are spikes.
     """
+    values = in_pandas(values, who)
     if not is_table(values) or list(getattr(values, "columns", ())).count("stimulus") == 0:
         return values
     if is_spike_table(values):
@@ -250,6 +299,7 @@ def _names(index: Any, who: str) -> list[str] | None:
 def _of_table(table: Any, who: str) -> np.ndarray:
     """Numbers of a DataFrame or Series; missing values become NaN."""
     types = list(table.dtypes) if hasattr(table, "columns") else [table.dtype]
+    _check_columns(list(getattr(table, "columns", [])), types, who)
     bad = [str(n) for n, t in zip(getattr(table, "columns", ["values"]), types, strict=True) if t.kind not in "biufc"]
     if bad:
         raise SchemaError(f"{who}: columns {bad[:3]} of the table are no numbers; leave them out or convert them.")
@@ -257,6 +307,27 @@ def _of_table(table: Any, who: str) -> np.ndarray:
         return np.asarray(table.to_numpy(dtype=complex))
     values = table.to_numpy()
     return np.asarray(values if values.dtype.kind in "biuf" else table.to_numpy(dtype=float, na_value=np.nan))
+
+
+def _check_columns(columns: list[Any], types: list[Any], who: str) -> None:
+    """Raise :class:`SchemaError` for columns that say something of the rows, where each is taken as a unit."""
+    word = next((c for c in columns if isinstance(c, str) and c in WORDS), None)
+    if word is not None:
+        raise SchemaError(
+            f"{who}: the column {word!r} of the table is no unit, leave it out or rename it; {WORDS[word]}."
+        )
+    counted = next((c for c in columns if isinstance(c, str) and re.fullmatch(r"(Unnamed: \d+)?", c)), None)
+    if counted is not None:
+        raise SchemaError(
+            f"{who}: the column {counted!r} of the table is the index of the one that was written; read it with "
+            "read_csv(..., index_col=0), or leave it out."
+        )
+    flags = [str(c) for c, t in zip(columns, types, strict=True) if t.kind == "b"]
+    if flags and len(flags) < len(columns):
+        raise SchemaError(
+            f"{who}: columns {flags[:3]} of the table are true or false and the others numbers; leave them out, or "
+            "convert them with .astype(float) if they are units."
+        )
 
 
 def _of_tensor(tensor: Any) -> Any:

@@ -168,8 +168,9 @@ def as_responses(
     Parameters
     ----------
     values : array of shape (stimulus, unit) or (stimulus, time, unit), or any other with `dims` named; a tensor; a
-        table, whose index, or column ``stimulus``, names the stimuli and whose columns name the units. Where there are
-        trials, NaN is a whole (stimulus, trial) of a unit that was not measured.
+        table (of pandas, Polars or Arrow), whose index, or column ``stimulus``, names the stimuli and whose columns
+        name the units; columns that are none (``trial``, ``category``, true or false, ``Unnamed: 0``) are refused.
+        Where there are trials, NaN is a whole (stimulus, trial) of a unit that was not measured.
     dims : names out of ``stimulus, trial, time, unit``.
     stimuli : the stimuli shown, or their ids; their labels are carried over. Rows that have names of their own are put
         into the order of `stimuli`; rows without are taken to be in that order, and refused where stimuli are in the

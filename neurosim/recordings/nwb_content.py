@@ -125,7 +125,7 @@ def trains_of(column: Any, name: str) -> dict[str, np.ndarray]:
         if any(bad):
             raise InputError(
                 f"{name}: of {len(times)} spike times of unit {unit}, {bad[0]} are NaN or infinite, {bad[1]} negative, "
-                f"{bad[2]} before the one in front, and s from the start of the session asked, in order; write the file "
+                f"{bad[2]} before the one in front, and s from the start of the session asked, in order; write it "
                 "with them in order, or read it with pynwb and give align_spikes those that are times."
             )
         trains[str(unit)] = seconds(np.asarray(held), name, f"spike times of unit {unit}")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
-from neurosim.arrays import is_spike_table
+from neurosim.arrays import in_pandas, is_spike_table
 from neurosim.biophysics import circuit, circuit_files
 from neurosim.networks import recording
 from neurosim.recordings.files import load_responses
@@ -161,6 +161,7 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
                 f"{suggest(given, builtin_models())}"
             )
         return load_responses(given)
+    given = in_pandas(given, who)
     if is_spike_table(given):
         return bin_spikes(given, name=who)
     if type(given).__module__.partition(".")[0] == "brian2":
