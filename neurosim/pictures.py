@@ -22,12 +22,50 @@ def is_picture(value: object) -> bool:
     return hasattr(value, "getbands") and hasattr(value, "convert")
 
 
+def is_transparent(picture: Any) -> bool:
+    """Return whether something shows through a PIL image: a pixel of it has an alpha below that of what covers."""
+    if picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in picture.info:
+        return False
+    return bool(picture.convert("RGBA").getchannel("A").getextrema()[0] < 255)
+
+
+def on_ground(picture: Any, background: float | None, who: object) -> Any:
+    """Return a PIL image in RGB: where it is transparent, on a ground of that gray, 0 (black) to 1 (white).
+
+    What lies under transparent pixels is arbitrary, and is seen where alpha is merely dropped.
+
+    Raises
+    ------
+    SchemaError : a picture is transparent and no ground is said.
+    """
+    from PIL import Image
+
+    if not is_transparent(picture):
+        return picture.convert("RGB")
+    if background is None:
+        raise SchemaError(
+            f"{who}: the picture is transparent in places, and what lies behind is not known; "
+            "load_stimuli(folder, background=0.5) shows gray there (0 black, 1 white), or save it on a ground."
+        )
+    covering = picture.convert("RGBA")
+    ground = Image.new("RGBA", covering.size, (*[round(255 * background)] * 3, 255))
+    return Image.alpha_composite(ground, covering).convert("RGB")
+
+
+def check_background(background: Any, who: str) -> float | None:
+    """Return the gray of a ground in 0..1, or None where none is said; refuse others."""
+    number = isinstance(background, int | float | np.integer | np.floating) and not isinstance(background, bool)
+    if background is not None and not (number and 0 <= background <= 1):
+        raise SchemaError(f"{who}: background = {background!r}; a gray from 0 (black) to 1 (white) is asked.")
+    return background if background is None else float(background)
+
+
 def of_pictures(pictures: Any, who: str) -> np.ndarray:
     """Return PIL images of one size as bytes: (stimulus, y, x) where all are gray, else RGB (stimulus, y, x, channel).
 
     Raises
     ------
-    SchemaError : sizes differ, or a mode of more than 8 bits.
+    SchemaError : sizes differ, a mode of more than 8 bits, or a picture that is transparent in places.
     """
     deep = sorted(
         {p.mode for p in pictures} - {"1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LA", "PA", "HSV", "LAB"}
@@ -37,8 +75,10 @@ def of_pictures(pictures: Any, who: str) -> np.ndarray:
     sizes = sorted({p.size for p in pictures})
     if len(sizes) > 1:
         raise SchemaError(f"{who}: pictures have {len(sizes)} sizes, such as {sizes[:2]}; resize them to one.")
-    mode = "L" if {p.mode for p in pictures} <= {"1", "L"} else "RGB"
-    return np.stack([np.asarray(p.convert(mode)) for p in pictures])
+    coloured = [on_ground(p, None, who) for p in pictures]
+    if {p.mode for p in pictures} <= {"1", "L"}:
+        return np.stack([np.asarray(p.convert("L")) for p in pictures])
+    return np.stack([np.asarray(p) for p in coloured])
 
 
 def picture_dims(shape: tuple[int, ...], layout: str | None, who: str) -> tuple[str, ...] | None:
@@ -68,7 +108,13 @@ def picture_dims(shape: tuple[int, ...], layout: str | None, who: str) -> tuple[
             f"{who}: shape {shape} does not say which dim is the channel; pass layout='NCHW' (channel, y, x), "
             "layout='NHWC' (y, x, channel), or dims=(...)."
         )
-    return LAYOUTS["NCHW" if first else "NHWC"]
+    found = LAYOUTS["NCHW" if first else "NHWC"]
+    if shape[found.index("channel")] == 4:
+        raise SchemaError(
+            f"{who}: shape {shape} has 4 channels: where the last is transparency, lay the pictures on a ground first, "
+            f"(values - ground) * alpha + ground; where it is a colour, dims={found} says so."
+        )
+    return found
 
 
 def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArray:

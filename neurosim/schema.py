@@ -93,7 +93,8 @@ def as_stimuli(
     values : array or tensor of shape (stimulus, y, x), (stimulus, channel, y, x), (stimulus, time, unit), ...; a list
         of PIL images; a table (stimulus, unit) whose index, or column ``stimulus``, names the stimuli. A DataArray that
         already has a ``stimulus`` dim is checked; its names must be those of `ids` and take their order.
-    dims : names of the dims; guessed for 2 dims (stimulus, unit), 3 (stimulus, y, x) and 4 (pictures).
+    dims : names of the dims; guessed for 2 dims (stimulus, unit), 3 (stimulus, y, x) and 4 (pictures of 1 or 3
+        channels; of 4, the last of which may be transparency, they are asked).
     ids : unique name of each stimulus; ``"stimulus_000"``... when absent.
     coords : labels along ``stimulus``, such as ``{"category": [...]}`` or ``{"category": ("stimulus", [...])}``.
     time_step : seconds between samples, when there is a ``time`` dim.
