@@ -276,8 +276,11 @@ def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
         if shared
         else "No name is shared: give both the same names, or, where both are in one order, the values without names."
     )
+    alike = _alike(wanted, found)
+    if alike is not None:
+        advice = alike
     counted = [all(name.isdigit() for name in names) for names in (wanted, found)]
-    if not shared and any(counted):
+    if alike is None and not shared and any(counted):
         advice = (
             f"The numbers of the {'first' if counted[0] else 'second'} count rows, in another order or with gaps: give "
             "both names, as table.set_index('picture'), or, where all rows are in one order, values without names, as "
@@ -287,6 +290,28 @@ def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
         f"{who}: the two describe different stimuli; only in the first: {only_first}, "
         f"only in the second: {only_second}. {advice}"
     )
+
+
+def _alike(wanted: Sequence[str], found: Sequence[str]) -> str | None:
+    """Return what to do where numbers in names are the same but for zeros in front, or but for where they begin."""
+    first, second = ({without_ending(n) for n in names} for names in (wanted, found))
+    if {_renumbered(n, 0) for n in first} == {_renumbered(n, 0) for n in second}:
+        return "They differ by zeros in front of numbers: name both alike, as by f'{number:03d}'."
+    for one, other, low, high in ((first, second, "first", "second"), (second, first, "second", "first")):
+        if {_renumbered(n, 1) for n in one} == {_renumbered(n, 0) for n in other}:
+            return (
+                f"The {low} counts from one less than the {high}, as 0 and 1: if these are the same, number both alike."
+            )
+    return None
+
+
+def _renumbered(name: str, more: int) -> str:
+    """Return a name whose last number is `more` and has no zeros in front.
+
+    >>> _renumbered("img_09", 1)
+    'img_10'
+    """
+    return re.sub(r"(\d+)(?=\D*$)", lambda found: str(int(found[1]) + more), name)
 
 
 def _names(index: Any, who: str) -> list[str] | None:

@@ -11,6 +11,7 @@ from neurosim.refusals import SchemaError
 
 Layout = Literal["NCHW", "NHWC"]
 COLOURS = (1, 3, 4)
+ROUNDING = 1e-6
 LAYOUTS = {
     "NCHW": ("stimulus", "channel", "y", "x"),
     "NHWC": ("stimulus", "y", "x", "channel"),
@@ -124,13 +125,19 @@ def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArr
 
     Raises
     ------
-    SchemaError : whole numbers, or numbers above 2, of which nothing says what white is.
+    SchemaError : whole numbers, or numbers above 2, of which nothing says what white is, or values beyond the white
+        that is said.
     """
     if scale is not None:
         number = isinstance(scale, int | float | np.integer | np.floating) and not isinstance(scale, bool)
         if not number or not np.isfinite(scale) or scale <= 0:
             raise SchemaError(f"{who}: scale = {scale!r}; the value of white, above 0, is asked (255 for bytes).")
         scaled = stimuli if scale == 1 else (stimuli / scale).astype(np.result_type(stimuli.dtype, np.float32))
+        if scale != 1 and {"y", "x"} <= set(stimuli.dims) and stimuli.size and float(scaled.max()) > 1 + ROUNDING:
+            raise SchemaError(
+                f"{who}: scale = {scale:g} is the value of white, and pictures reach {float(stimuli.max()):g}; pass "
+                f"scale={_white(stimuli, float(stimuli.max())):g}, or scale=1 where the values are meant as they are."
+            )
         return scaled.assign_attrs({**stimuli.attrs, "scale": float(scale)})
     kind = stimuli.dtype.kind
     if not {"y", "x"} <= set(stimuli.dims) or kind == "b" or "scale" in stimuli.attrs or not stimuli.size:
@@ -143,9 +150,16 @@ def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArr
     if counted or (not still_bytes and (low < 0 or high <= (2 if kind == "f" else 1))):
         return stimuli
     raise SchemaError(
-        f"{who}: pictures of {stimuli.dtype} in {low:g}..{high:g}; pass scale=255 (0..255, to be divided), or scale=1 "
-        "where the values are meant as they are."
+        f"{who}: pictures of {stimuli.dtype} in {low:g}..{high:g}; pass scale={_white(stimuli, high):g} (the value of "
+        "white, to be divided by), or scale=1 where the values are meant as they are."
     )
+
+
+def _white(stimuli: xr.DataArray, high: float) -> float:
+    """Return the value of white that pictures of a dtype may have: that of 8 or 16 bits, or else the largest."""
+    if high <= 255 and stimuli.dtype != np.uint16:
+        return 255.0
+    return 65535.0 if high <= 65535 else high
 
 
 def resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:

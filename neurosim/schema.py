@@ -378,6 +378,11 @@ def check_responses(
         return _responses(responses, who)
     check_numbers(responses, who)
     lacking = [d for d in (STIMULUS, UNIT) if d not in responses.dims]
+    if lacking and STIMULUS_OTHER in responses.dims:
+        raise SchemaError(
+            f"{who}: responses (stimulus, unit) asked, found an RDM {tuple(responses.dims)}; ns.infer(models, rdms) "
+            "and ns.compare_rdms(a, b) take RDMs."
+        )
     if lacking:
         raise SchemaError(
             f"{who}: responses have dims {tuple(responses.dims)} and lack {lacking}; "

@@ -19,6 +19,8 @@ from neurosim.pictures import check_background, resampled, resized_and_cropped
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
 
+SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
+
 
 def load_digits() -> xr.DataArray:
     """Return the 1797 scanned handwritten digits that ship with scikit-learn (https://doi.org/10.24432/C50P49).
@@ -146,7 +148,14 @@ def picture_files(folder: str | Path, size: int | None = None, background: float
     storage.check_links(folder)
     paths = storage.pictures_in(folder)
     if not paths:
-        raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")
+        sounds = storage.files_of(folder, SOUND_ENDINGS)
+        heard = (
+            f"; its {len(sounds)} sounds are read by scipy.io.wavfile.read one by one, and heard by "
+            "ns.stimuli.cochlea_spikes(sounds, rate) or ns.stimuli.mel_spectrogram(sound, rate)"
+            if sounds
+            else ""
+        )
+        raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}{heard}.")
     return PictureFiles(folder, tuple(p.relative_to(folder).as_posix() for p in paths), size, background)
 
 

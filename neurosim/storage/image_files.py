@@ -160,7 +160,26 @@ def pictures_in(folder: Path) -> list[Path]:
     ...     ns.storage.pictures_in(Path(folder))
     []
     """
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
+    return files_of(folder, PICTURE_ENDINGS)
+
+
+def files_of(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return the files of some endings in a folder and in those in it, by name, without hidden ones.
+
+    Parameters
+    ----------
+    folder : the folder. endings : in small letters, with the dot.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "a.WAV").write_bytes(b"")
+    ...     [path.name for path in ns.storage.files_of(Path(folder), (".wav",))]
+    ['a.WAV']
+    """
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in endings)
     return sorted(p for p in found if not is_hidden(p.relative_to(folder)))
 
 

@@ -193,8 +193,8 @@ def _check_names(subjects: Any, brains: Any, layers: Mapping[str, Any]) -> None:
         bad = [n for n in given if not (isinstance(n, str) and re.match(NAME_PATTERN, n))]
         if bad:
             raise InputError(
-                f"compare_subjects: {bad[0]!r} leads out of what a name may hold: letters, digits, '_' and '-', up to "
-                "64 of them."
+                f"compare_subjects: {bad[0]!r} is no name that a file can have; up to 64 letters, digits, '_' and '-' "
+                "are asked."
             )
     both = next((n for n in subjects if n in brains), None)
     if both is not None:
