@@ -59,8 +59,9 @@ def to_circuit(
     duration : how long stimuli without a ``time`` dim are shown, s; read where `inputs` are currents.
     input_shape : shape of the input of one step, where the first layer does not tell.
     example : input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which it
-        is needed. Each of its neurons must get a fixed weighted sum of the input and of spikes, of this step or of
-        earlier ones, and do what its equation says; that is proven on the example and on random input.
+        is needed unless its ``Linear`` layers tell the width of its input. Each of its neurons must get a fixed
+        weighted sum of the input and of spikes, of this step or of earlier ones, and do what its equation says; that is
+        proven on the example and on random input.
     integration : how plain NIR neurons become steps, "euler" or "exact".
     if_input : what reaches plain IF neurons of NIR, "charge" a step or a "current"; asked by a warning.
 

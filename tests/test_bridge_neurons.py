@@ -232,7 +232,7 @@ def test_a_network_of_a_forward_of_its_own_that_answers_by_membranes():
     trains = (np.random.default_rng(0).random((4, 25, 6)) < 0.5) * 1.0
     shown = as_stimuli(trains, dims=("stimulus", "time", "unit"), time_step=1e-3)
     example = torch.from_numpy(trains).transpose(0, 1)
-    circuit = to_circuit(network, example=example)
+    circuit = to_circuit(network)
     assert circuit.readout.reads == "largest_membrane" and not circuit.populations[-1].sends_spikes
     equal(network, shown, circuit, example=example)
     found = simulate(circuit, shown, engine="torch", monitors=monitors_of_choice(circuit), progress=False)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Following: TypeAlias = Callable[[int], np.ndarray]  # the next n steps, (step, column)
-BLOCK = 2**22  # bytes that a course holds at once, or one step of it where that is more
+BLOCK = 2**19  # bytes that a course holds at once, or one step where that is more; it stays in a cache
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Execution:
     ----------
     device : torch device, "auto" is the GPU when there is one.
     single : float32 on torch; spikes then differ where a membrane nearly ties with the threshold.
-    memory : about how many bytes a chunk of stimuli and trials takes, beside what is returned and a block of 4 MB of
+    memory : about how many bytes a chunk of stimuli and trials takes, beside what is returned and a block of 0.5 MB of
         each noise, background and current.
     workers : processes that run chunks at the same time.
     threads : OpenMP threads of a C++ standalone program.

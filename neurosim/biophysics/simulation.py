@@ -12,6 +12,7 @@ import xarray as xr
 from joblib import Parallel, delayed
 
 from neurosim.biophysics.by_value import by_value
+from neurosim.biophysics.chunk_memory import chunk_size, drawn_a_step
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Chunk, Run, Watch, check_exploded
 from neurosim.biophysics.execution import ENGINES, Engine, Execution, Report
@@ -27,7 +28,6 @@ from neurosim.biophysics.results import (
     label_records,
     spike_table,
 )
-from neurosim.biophysics.sources import arrivals_of, columns_of
 from neurosim.biophysics.torch_engine import first_broken
 from neurosim.biophysics.watching import membranes, variables
 from neurosim.refusals import InputError, suggest
@@ -35,8 +35,6 @@ from neurosim.runtime import as_seed, limit_threads, pick_device, track
 from neurosim.schema import check_responses
 
 AUTO = "auto"
-BYTES_A_SYNAPSE = 64
-BYTES_A_NEURON = 256
 WORTH_COMPILING = 5e8
 WORTH_A_GPU = 1e7
 MEMBRANES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -375,39 +373,6 @@ def _able(engine: Engine, execution: Execution) -> Engine:
             f"simulate: engine {engine.name!r} needs a C++ compiler (g++), which is not here; use 'brian2'."
         )
     return engine
-
-
-def chunk_size(
-    circuit: Circuit,
-    engine: Engine,
-    n_time: int,
-    n_steps: int,
-    memory: int,
-    n_copies: int,
-    watched: Sequence[Watch],
-) -> int:
-    """Return how many copies of a circuit fit into `memory` bytes; Brian2 holds the synapses of each, torch one set."""
-    n_neurons = sum(p.size for p in circuit.populations)
-    graded = sum(q.weights.shape[1] for q in circuit.projections if circuit.is_graded(q))
-    sent = sum(i.size for i in circuit.all_inputs if i.kind != "current")
-    synapses = 0 if engine.shares_synapses else BYTES_A_SYNAPSE * circuit.n_synapses
-    drawn = drawn_a_step(circuit) * (n_steps if engine.draws_ahead else 1)
-    a_copy = synapses + BYTES_A_NEURON * n_neurons + drawn
-    a_copy += 8 * n_time * (graded + sent)
-    a_copy += 8 * sum(watch.n_records(n_steps) * len(watch.index) for watch in watched)
-    if a_copy > memory:
-        ahead = f" ({drawn} of them drawn ahead, as other engines do not)" if drawn > memory else ""
-        raise InputError(
-            f"simulate: one copy of {circuit.name} needs about {a_copy} bytes{ahead}, above memory = {memory}; allow "
-            "more."
-        )
-    return int(min(n_copies, memory // max(1, a_copy)))
-
-
-def drawn_a_step(circuit: Circuit) -> int:
-    """Return how many bytes of noise, background and currents are drawn in a step of one copy."""
-    injected = sum(columns_of(p, circuit.dt)[1] for p in circuit.populations if p.currents)
-    return 8 * (injected + sum(p.size * (p.is_random + len(arrivals_of(p))) for p in circuit.populations))
 
 
 def _in_worker(one: Callable[[int], Run], start: int) -> Run:

@@ -56,7 +56,8 @@ def backgrounds(
 
 def _counted(record: Poisson, dt: float, size: int, draw: np.random.Generator) -> Following:
     """Return what gives the weight (step, neuron) that a background brings in the next n steps."""
-    mean, receiving = record.n * np.broadcast_to(record.rate, (size,)) * dt, record.weight * receives(record, size)
+    mean = record.n * (record.rate if np.ndim(record.rate) == 0 else np.broadcast_to(record.rate, (size,))) * dt
+    receiving = record.weight * receives(record, size)
     return lambda n: draw.poisson(mean, (n, size)) * receiving
 
 

@@ -6,6 +6,7 @@ out; a chain of layers, or else a wiring of weighted sums and delays, must say e
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ from neurosim.networks.nir_pooling import POOLS
 from neurosim.networks.probing import Probe, Run, differs, first_misstep
 from neurosim.networks.spiking.layers import SpikingLayer
 from neurosim.networks.spiking.readout import MembraneReadout
-from neurosim.networks.stepwise import OverTime, is_stepwise
+from neurosim.networks.stepwise import OverTime, is_stepwise, reset_neurons
 from neurosim.networks.untouched import evaluating
 from neurosim.networks.wiring import Chain, Time, Wiring, check_output, check_readout, first_misfit, wire
 from neurosim.schema import InputError
@@ -28,6 +29,7 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, *POOLS, nn.Flatten)
 LEAST_STEPS = 2
 LONGER = 9
+DRAWN_STEPS = 5
 Named = tuple[str, nn.Module]
 
 
@@ -37,11 +39,12 @@ def structure_of(network: nn.Module, example: object = None) -> Chain | Wiring:
     Parameters
     ----------
     network : one of ours, a sequence, or a module with a ``forward`` of its own.
-    example : input of such a module, (time, batch, ...) or (batch, time, ...), of two steps or more.
+    example : input of such a module, (time, batch, ...) or (batch, time, ...), of two steps or more; drawn where only
+        one width of its layers of weights runs.
 
     Raises
     ------
-    InputError : no example for a module with a ``forward`` of its own; something that is no weighted sum of input and
+    InputError : no example for a module that does not say what it takes; something that is no weighted sum of input and
         spikes, or neurons whose state is changed from outside, by the name of the layer.
     """
     if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
@@ -52,14 +55,47 @@ def structure_of(network: nn.Module, example: object = None) -> Chain | Wiring:
     layers = plain_layers(network)
     if layers is not None and (example is None or _is_known(layers)):
         return Chain([_unwrapped(n, m) for n, m in layers])
-    if example is None:
-        raise InputError(
-            f"to_nir: {type(network).__name__} has a forward of its own, or hooks, which can do anything between its "
-            "layers; pass example=, an input of it, with which its layers are followed."
-        )
     where = next((p.device.type for p in network.parameters()), "cpu")
     with torch.inference_mode(False), torch.enable_grad(), evaluating(network, where, True):
-        return _Finder(network, _as_example(example).to(where)).structure()
+        if example is not None:
+            return _Finder(network, _as_example(example).to(where)).structure()
+        return _followed_on_drawn(network, where)
+
+
+def _followed_on_drawn(network: nn.Module, where: str) -> Chain | Wiring:
+    """Return the structure found on spikes of the one width that a network of weighted sums takes, over time.
+
+    A width is that of a layer of weights; what runs with none of them, or with several, or makes no steps of the first
+    or second axis, does not say what it takes.
+    """
+    widths = sorted({m.in_features for m in network.modules() if isinstance(m, nn.Linear)})
+    taken = [n for n in widths if _takes(network, torch.zeros(DRAWN_STEPS, 2, n, dtype=torch.float64, device=where))]
+    asked = (
+        f"to_nir: {type(network).__name__} has a forward of its own, or hooks, which can do anything between its "
+        "layers, and {}; pass example=, an input of it, with which its layers are followed."
+    )
+    if len(taken) != 1:
+        several = f"takes inputs of {' and of '.join(map(str, taken))} units" if taken else "does not say what it takes"
+        raise InputError(asked.format(several))
+    random = torch.Generator().manual_seed(1)
+    drawn = (torch.rand((DRAWN_STEPS, 2, taken[0]), generator=random, dtype=torch.float64) < 0.4).double()
+    try:
+        found = _Finder(network, drawn.to(where)).structure()
+    except InputError as error:
+        said = f"{str(error).rstrip('.')}, on an example that was drawn, of shape {tuple(drawn.shape)}; pass example="
+        raise InputError(f"{said} where the network takes another.") from error
+    if found.time.axis is None:
+        raise InputError(asked.format("is shown its input all the time, whose shape it does not say"))
+    return found
+
+
+def _takes(network: nn.Module, shown: Tensor) -> bool:
+    """Whether a network runs on an input."""
+    with torch.no_grad(), contextlib.suppress(Exception):
+        reset_neurons(network)
+        network(shown)
+        return True
+    return False
 
 
 def _unwrapped(name: str, module: nn.Module) -> Named:

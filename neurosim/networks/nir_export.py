@@ -61,7 +61,8 @@ def to_nir(
     dt : duration of one step of snnTorch neurons, which have none of their own, s.
     inputs : what the network is shown: "spikes" or "current"; known for our networks.
     example : an input (time, batch, ...) of two steps or more of a module with a ``forward`` of its own, for which
-        it is needed. The module is run on it and on random numbers. Layers that form a chain keep a node each; else
+        it is needed unless its ``Linear`` layers tell the width of its input. The module is run on it and on random
+        numbers. Layers that form a chain keep a node each; else
         each weighted sum of input and spikes (residual and parallel branches, factors, shared weights, feedback of
         earlier steps) becomes one matrix. Whatever else stands between layers is refused by name.
     keep_reset : keep resets, which NIR does not hold, in the metadata of neurons; otherwise they are refused.

@@ -47,11 +47,12 @@ def record_responses(
 ) -> xr.DataArray:
     """Show `stimuli` to a network and record the output of its layers, copied before anything can change it.
 
-    Works with any ``torch.nn.Module``. ``time`` is what ``nn.RNN``, ``nn.LSTM``, ``nn.GRU`` and modules marked
-    ``time_first`` answer over, and what snnTorch neurons, recurrent cells and what is called as often as they are run
-    through call by call. Other modules that are called again answer once a call: "relu", "relu#2". The axis of stimuli
-    is measured, by showing 2 and then 3 stimuli first. Stimuli with a ``time`` dim reach the network as (time, batch,
-    ...); integers stay integers where an embedding takes them or nothing else is taken.
+    Works with any ``torch.nn.Module``. ``time`` is what ``nn.RNN``, ``nn.LSTM``, ``nn.GRU``, modules marked
+    ``time_first`` and those of SpikingJelly in multi-step mode answer over, and what snnTorch neurons, recurrent cells
+    and what is called as often as they are run through call by call. Other modules that are called again answer once a
+    call: "relu", "relu#2". The axis of stimuli is measured, by showing 2 and then 3 stimuli first. Stimuli with a
+    ``time`` dim reach the network as (time, batch, ...); integers stay integers where an embedding takes them or
+    nothing else is taken.
 
     Parameters
     ----------

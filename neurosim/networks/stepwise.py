@@ -25,7 +25,8 @@ def step_mode_of_state(module: nn.Module) -> str:
 
 def is_stepwise(network: nn.Module) -> bool:
     """Whether `network` is a plain sequence of layers with snnTorch neurons, which knows no time of its own."""
-    return isinstance(network, nn.Sequential) and any(isinstance(m, snn.SpikingNeuron) for m in network.modules())
+    is_plain = isinstance(network, nn.Sequential) and type(network).forward is nn.Sequential.forward
+    return is_plain and any(isinstance(m, snn.SpikingNeuron) for m in network.modules())
 
 
 class OverTime(nn.Module):

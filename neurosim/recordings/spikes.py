@@ -276,7 +276,7 @@ def align_spikes(
     align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
         refused; where it is not said, events of which most lie far from all spikes, and spikes of which none falls
-        into any trial.
+        into any window.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``, one that is called like a
         label of the stimuli with ``unit_`` before it. Its units are those of the result: one without any spike is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,36 @@ def test_memory_does_not_grow_with_time(engine, monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 8e6 and peaks[1] - peaks[0] < 2e6
+
+
+def test_spikes_and_sums_on_their_way_count_for_the_memory_of_a_chunk():
+    """Synapses with delays of their own: 400 steps of sums to come are 640 kB a copy, 19 MB of thirty copies."""
+    late = np.linspace(20, 40, 200).round(1)[:, None] * 1e-3
+    cells = Population("n", 200, LIFParameters(), 0.0)
+    wire = Projection("n", "n", np.eye(200) * 1e-5, np.broadcast_to(late, (200, 200)))
+    circuit, shown = Circuit("c", Input(1), (cells,), (wire,), DT, 1e-3), silent(n_time=40)
+    simulate(circuit, shown[:, :2], engine="torch", progress=False)
+    limit = {"execution": Execution(memory=2 * 10**6), "monitors": Monitors(time_bin=40e-3), "engine": "torch"}
+    tracemalloc.start()
+    simulate(circuit, shown, trials=30, progress=False, **limit)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6e6
+
+
+def heard(rate):
+    return Population("n", 50, LIFParameters(), 0.0, background=Poisson(rate, 1e-7, n=2))
+
+
+def test_one_rate_draws_what_as_many_equal_rates_draw():
+    for rate in (3.0, 3e3, 3e5):  # numpy draws small and large means in other ways
+        one, each = (
+            chunk_of(replace(drawing(), populations=(heard(given),), projections=())).background
+            for given in (rate, np.full(50, rate))
+        )
+        assert one.keys() == each.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key].whole(), each[key].whole())
 
 
 @pytest.mark.parametrize("engine", ["brian2", "torch"])

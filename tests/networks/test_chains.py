@@ -147,14 +147,54 @@ def test_following_leaves_the_network_as_it_was():
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
 
 
-def test_an_example_is_asked_where_code_may_stand_between_layers():
+class Fed(nn.Module):
+    """Five neurons that hear six inputs and each other; the input comes time first, batch first, or stays."""
+
+    def __init__(self, order="time", entry=None):
+        super().__init__()
+        with torch_seeded(5):
+            self.entry, self.back = entry or nn.Linear(6, 5), nn.Linear(5, 5)
+        self.lif, self.order = snn.Leaky(beta=0.9, threshold=0.3), order
+
+    def forward(self, inputs):
+        state, spikes, found = self.lif.reset_mem(), 0.0, []
+        steps = {"time": lambda: inputs, "batch": lambda: inputs.transpose(0, 1), "stays": lambda: [inputs] * 4}
+        for now in steps[self.order]():
+            current = self.entry(now)
+            spikes, state = self.lif(current + self.back(spikes + torch.zeros_like(current)), state)
+            found.append(spikes)
+        return torch.stack(found)
+
+
+@pytest.mark.parametrize("order", ["time", "batch"])
+def test_no_example_is_asked_where_the_layers_tell_the_width_of_the_input(order):
+    """The circuit is that of an example that was given, and the network's, spike for spike."""
+    network, shape = Fed(order), (3, 2, 6) if order == "time" else (2, 3, 6)
+    found, given = to_circuit(network), to_circuit(network, example=torch.rand(shape))
+    assert found.only_input("here").size == 6 and len(found.projections) == len(given.projections) == 2
+    for one, other in zip(found.projections, given.projections, strict=True):
+        np.testing.assert_allclose(one.values, other.values, rtol=1e-12)
+    rng = np.random.default_rng(0)
+    spikes = as_stimuli((rng.random((30, 40, 6)) < 0.5) * 1.0, dims=("stimulus", "time", "unit"), time_step=1e-3)
+    report = verify_translation(network, found, spikes, engine="torch", progress=False)
+    assert int(report.n_spikes.sum()) > 20 and int(report.n_differing.sum()) == 0
+
+
+def test_an_example_is_asked_where_the_network_does_not_tell_what_it_takes():
     class Doubled(nn.Sequential):
         def forward(self, inputs):
             return super().forward(2 * inputs)
 
-    for network in (Own(plain), Doubled(nn.Linear(8, 8), snn.Leaky(beta=0.9, init_hidden=True))):
-        with pytest.raises(InputError, match="has a forward of its own"):
+    any_width = nn.Sequential(nn.Unflatten(-1, (-1, 1)), nn.Linear(1, 5), nn.AdaptiveAvgPool2d((1, 5)), nn.Flatten(1))
+    for network, words in (
+        (Fed("stays"), "is shown its input all the time, whose shape it does not say; pass example="),
+        (Fed("time", nn.Conv1d(1, 5, 2)), "has a forward of its own.*does not say what it takes; pass example="),
+        (Fed("time", any_width), "has a forward of its own.*takes inputs of 1 and of 5 units; pass example="),
+        (Doubled(nn.Linear(8, 8), snn.Leaky(beta=0.9, init_hidden=True)), r"1 step on the example.*shape \(5, 2, 8\)"),
+    ):
+        with pytest.raises(InputError, match=words) as error:
             to_circuit(network)
+        assert "\n" not in str(error.value)
 
 
 def test_neurons_that_stand_twice_in_a_sequence_are_refused_and_weights_are_not():
