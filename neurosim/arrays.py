@@ -324,7 +324,8 @@ def _names(index: Any, who: str) -> list[str] | None:
 def _of_table(table: Any, who: str) -> np.ndarray:
     """Numbers of a DataFrame or Series; missing values become NaN."""
     types = list(table.dtypes) if hasattr(table, "columns") else [table.dtype]
-    _check_columns(list(getattr(table, "columns", [])), types, who)
+    if hasattr(table, "columns"):
+        _check_columns(list(table.columns), types, who)
     bad = [str(n) for n, t in zip(getattr(table, "columns", ["values"]), types, strict=True) if t.kind not in "biufc"]
     if bad:
         raise SchemaError(f"{who}: columns {bad[:3]} of the table are no numbers; leave them out or convert them.")
