@@ -16,6 +16,15 @@ from neurosim.refusals import SchemaError
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
+WORDS = {  # what a column of a table says that is no unit, and who takes it
+    "stimulus": "as_responses takes it as the names of the rows",
+    "trial": "ns.as_trials(units, table['stimulus'], trials=table['trial']) takes it",
+    "time": "as an array, table.set_index(['stimulus', 'time']).rename_axis(columns='unit').stack().to_xarray()",
+    "unit": "one row a stimulus is table.pivot(index='stimulus', columns='unit', values=...)",
+    "category": "coords={'category': ('stimulus', table['category'])} takes it",
+    "subject": "give each subject's rows as a table of its own",
+}
+
 _PATH = re.compile(r"[/\\]|\.[A-Za-z]|^\.")
 
 
@@ -36,6 +45,11 @@ def plain(values: object, who: str, reader: str = "load_responses") -> np.ndarra
         values = _of_tensor(values)
     elif is_table(values):
         values = _of_table(values, who)
+    elif is_other_table(values) or hasattr(values, "collect_schema"):
+        collected = ".collect()" if not is_other_table(values) else ""
+        raise SchemaError(
+            f"{who}: an array or a table of pandas asked, found a {library_of(values)}; give {collected}.to_pandas()."
+        )
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -100,13 +114,48 @@ def is_spike_table(values: object) -> bool:
     return is_table(values) and {"stimulus", "unit", "time"} <= set(getattr(values, "columns", ()))
 
 
+def is_other_table(values: object) -> bool:
+    """Return whether `values` is a table of another library than pandas, such as Polars and Arrow."""
+    return hasattr(values, "to_pandas") and hasattr(values, "columns") and not is_table(values)
+
+
+def library_of(values: object) -> str:
+    """Return what `values` are, with the library that they are of.
+
+    >>> library_of(np.zeros(2))
+    'numpy ndarray'
+    """
+    return f"{type(values).__module__.partition('.')[0]} {type(values).__name__}".removeprefix("builtins ")
+
+
+def in_pandas(values: Any, who: str) -> Any:
+    """Return a table of Polars or Arrow as one of pandas, its columns by name, and anything else as it is.
+
+    Raises
+    ------
+    SchemaError : the library cannot do it.
+    """
+    if not is_other_table(values):
+        return values
+    try:
+        return values.to_pandas()
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SchemaError(
+            f"{who}: a {library_of(values)} is taken by its to_pandas(), which says: {said}; give a table of pandas."
+        ) from error
+
+
 def by_stimulus(values: Any, who: str) -> Any:
     """Return a table that has a column ``stimulus`` with that as its index, and anything else as it is.
+
+    Tables of Polars and Arrow, which name no rows otherwise, become tables of pandas.
 
     Raises
     ------
     SchemaError : some rows name no stimulus, the column is there twice, or the rows are spikes.
     """
+    values = in_pandas(values, who)
     if not is_table(values) or list(getattr(values, "columns", ())).count("stimulus") == 0:
         return values
     if is_spike_table(values):
@@ -120,11 +169,12 @@ def by_stimulus(values: Any, who: str) -> Any:
     if unnamed:
         raise SchemaError(f"{who}: {unnamed} rows of the table name no stimulus; drop those rows.")
     named = values.set_index("stimulus")
-    return named.set_axis(named.columns.infer_objects(), axis=1)  # reset_index makes objects of counted columns
+    counted = list(named.columns) == list(range(named.shape[1]))  # a column by name makes objects of counted ones
+    return named.set_axis(range(named.shape[1]), axis=1) if counted else named
 
 
 def row_names(table: Any, who: str) -> list[str] | None:
-    """Return the names of the rows of a table, or None where its index only counts them."""
+    """Return the names of the rows of a table, or None where its index, without a name, only counts them."""
     return _names(table.index, who)
 
 
@@ -226,8 +276,11 @@ def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
         if shared
         else "No name is shared: give both the same names, or, where both are in one order, the values without names."
     )
+    alike = _alike(wanted, found)
+    if alike is not None:
+        advice = alike
     counted = [all(name.isdigit() for name in names) for names in (wanted, found)]
-    if not shared and any(counted):
+    if alike is None and not shared and any(counted):
         advice = (
             f"The numbers of the {'first' if counted[0] else 'second'} count rows, in another order or with gaps: give "
             "both names, as table.set_index('picture'), or, where all rows are in one order, values without names, as "
@@ -239,16 +292,40 @@ def _difference(wanted: Sequence[str], found: Sequence[str], who: str) -> str:
     )
 
 
+def _alike(wanted: Sequence[str], found: Sequence[str]) -> str | None:
+    """Return what to do where numbers in names are the same but for zeros in front, or but for where they begin."""
+    first, second = ({without_ending(n) for n in names} for names in (wanted, found))
+    if {_renumbered(n, 0) for n in first} == {_renumbered(n, 0) for n in second}:
+        return "They differ by zeros in front of numbers: name both alike, as by f'{number:03d}'."
+    for one, other, low, high in ((first, second, "first", "second"), (second, first, "second", "first")):
+        if {_renumbered(n, 1) for n in one} == {_renumbered(n, 0) for n in other}:
+            return (
+                f"The {low} counts from one less than the {high}, as 0 and 1: if these are the same, number both alike."
+            )
+    return None
+
+
+def _renumbered(name: str, more: int) -> str:
+    """Return a name whose last number is `more` and has no zeros in front.
+
+    >>> _renumbered("img_09", 1)
+    'img_10'
+    """
+    return re.sub(r"(\d+)(?=\D*$)", lambda found: str(int(found[1]) + more), name)
+
+
 def _names(index: Any, who: str) -> list[str] | None:
     if getattr(index, "nlevels", 1) > 1:
         raise SchemaError(f"{who}: names of {index.nlevels} levels; join them into one, or give the values without.")
-    names = [str(n) for n in index]
-    return None if names == [str(i) for i in range(len(names))] and index.dtype.kind in "iu" else names
+    counts = type(index).__name__ == "RangeIndex" and index.name is None and (index.start, index.step) == (0, 1)
+    return None if counts else [str(n) for n in index]
 
 
 def _of_table(table: Any, who: str) -> np.ndarray:
     """Numbers of a DataFrame or Series; missing values become NaN."""
     types = list(table.dtypes) if hasattr(table, "columns") else [table.dtype]
+    if hasattr(table, "columns"):
+        _check_columns(list(table.columns), types, who)
     bad = [str(n) for n, t in zip(getattr(table, "columns", ["values"]), types, strict=True) if t.kind not in "biufc"]
     if bad:
         raise SchemaError(f"{who}: columns {bad[:3]} of the table are no numbers; leave them out or convert them.")
@@ -256,6 +333,27 @@ def _of_table(table: Any, who: str) -> np.ndarray:
         return np.asarray(table.to_numpy(dtype=complex))
     values = table.to_numpy()
     return np.asarray(values if values.dtype.kind in "biuf" else table.to_numpy(dtype=float, na_value=np.nan))
+
+
+def _check_columns(columns: list[Any], types: list[Any], who: str) -> None:
+    """Raise :class:`SchemaError` for columns that say something of the rows, where each is taken as a unit."""
+    word = next((c for c in columns if isinstance(c, str) and c in WORDS), None)
+    if word is not None:
+        raise SchemaError(
+            f"{who}: the column {word!r} of the table is no unit, leave it out or rename it; {WORDS[word]}."
+        )
+    counted = next((c for c in columns if isinstance(c, str) and re.fullmatch(r"(Unnamed: \d+)?", c)), None)
+    if counted is not None:
+        raise SchemaError(
+            f"{who}: the column {counted!r} of the table is the index of the one that was written; read it with "
+            "read_csv(..., index_col=0), or leave it out."
+        )
+    flags = [str(c) for c, t in zip(columns, types, strict=True) if t.kind == "b"]
+    if flags and len(flags) < len(columns):
+        raise SchemaError(
+            f"{who}: columns {flags[:3]} of the table are true or false and the others numbers; leave them out, or "
+            "convert them with .astype(float) if they are units."
+        )
 
 
 def _of_tensor(tensor: Any) -> Any:

@@ -125,7 +125,7 @@ class EventSet:
         missing = sorted(set(asked) - set(found.tolist()))
         if missing:
             raise InputError(
-                f"EventSet: no recording has the {label} {missing[0]!r}; known: {sorted(set(found))[:12]}."
+                f"EventSet: no recording has the {label} {missing[0]!r}; known: {sorted(set(found.tolist()))[:12]}."
             )
         return np.flatnonzero(np.isin(found, asked))
 

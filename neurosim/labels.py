@@ -235,7 +235,12 @@ def with_table_names(array: xr.DataArray, values: object, who: str) -> xr.DataAr
 
 
 def in_order_of(array: xr.DataArray, stimuli: object, who: str) -> xr.DataArray:
-    """Return `array` with the names, labels and order of `stimuli`: by its own names, or as it stands without any."""
+    """Return `array` with the names, labels and order of `stimuli`: by its own names, or as it stands without any.
+
+    Raises
+    ------
+    SchemaError : other names or another number of them, or no names beside stimuli whose order may be one of two.
+    """
     if isinstance(stimuli, str):
         raise SchemaError(f"{who}: one name a stimulus asked, found the text {stimuli!r}; give a list.")
     shown = stimuli if isinstance(stimuli, xr.DataArray) and STIMULUS in stimuli.dims else None
@@ -244,11 +249,19 @@ def in_order_of(array: xr.DataArray, stimuli: object, who: str) -> xr.DataArray:
     ids = (
         None if stimuli is None else [str(s) for s in listed(stimuli if shown is None else shown[STIMULUS].values, who)]
     )
-    array = with_ids(array, ids if STIMULUS not in array.coords else None, who)
+    bare = STIMULUS not in array.coords
+    array = with_ids(array, ids if bare else None, who)
     if ids is None or STIMULUS not in array.dims:
         return array
     own = [str(s) for s in array[STIMULUS].values]
-    if own != ids and (own != _counted(len(own)) or set(own) == set(ids)):
+    bare = bare or (own == _counted(len(own)) and set(own) != set(ids))
+    if bare and shown is not None and may_be_in_two_orders(ids):
+        raise SchemaError(
+            f"{who}: values without names, for stimuli whose order is that of their letters ({', '.join(ids[:3])}, "
+            f"...), not of their numbers; {who if who == 'as_rdm' else 'as_responses'}(values, stimuli=[...]) names the"
+            " rows, and where they have that very order stimuli=list(stimuli.stimulus.values) says so."
+        )
+    if not bare and own != ids:
         index = match_names(ids, own, who)
         array = array.isel({d: index for d in (STIMULUS, STIMULUS_OTHER) if d in array.dims})
     array = with_ids(array, ids, who)

@@ -11,6 +11,7 @@ from neurosim.refusals import SchemaError
 
 Layout = Literal["NCHW", "NHWC"]
 COLOURS = (1, 3, 4)
+ROUNDING = 1e-6
 LAYOUTS = {
     "NCHW": ("stimulus", "channel", "y", "x"),
     "NHWC": ("stimulus", "y", "x", "channel"),
@@ -22,12 +23,50 @@ def is_picture(value: object) -> bool:
     return hasattr(value, "getbands") and hasattr(value, "convert")
 
 
+def is_transparent(picture: Any) -> bool:
+    """Return whether something shows through a PIL image: a pixel of it has an alpha below that of what covers."""
+    if picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in picture.info:
+        return False
+    return bool(picture.convert("RGBA").getchannel("A").getextrema()[0] < 255)
+
+
+def on_ground(picture: Any, background: float | None, who: object) -> Any:
+    """Return a PIL image in RGB: where it is transparent, on a ground of that gray, 0 (black) to 1 (white).
+
+    What lies under transparent pixels is arbitrary, and is seen where alpha is merely dropped.
+
+    Raises
+    ------
+    SchemaError : a picture is transparent and no ground is said.
+    """
+    from PIL import Image
+
+    if not is_transparent(picture):
+        return picture.convert("RGB")
+    if background is None:
+        raise SchemaError(
+            f"{who}: the picture is transparent in places, and what lies behind is not known; "
+            "load_stimuli(folder, background=0.5) shows gray there (0 black, 1 white), or save it on a ground."
+        )
+    covering = picture.convert("RGBA")
+    ground = Image.new("RGBA", covering.size, (*[round(255 * background)] * 3, 255))
+    return Image.alpha_composite(ground, covering).convert("RGB")
+
+
+def check_background(background: Any, who: str) -> float | None:
+    """Return the gray of a ground in 0..1, or None where none is said; refuse others."""
+    number = isinstance(background, int | float | np.integer | np.floating) and not isinstance(background, bool)
+    if background is not None and not (number and 0 <= background <= 1):
+        raise SchemaError(f"{who}: background = {background!r}; a gray from 0 (black) to 1 (white) is asked.")
+    return background if background is None else float(background)
+
+
 def of_pictures(pictures: Any, who: str) -> np.ndarray:
     """Return PIL images of one size as bytes: (stimulus, y, x) where all are gray, else RGB (stimulus, y, x, channel).
 
     Raises
     ------
-    SchemaError : sizes differ, or a mode of more than 8 bits.
+    SchemaError : sizes differ, a mode of more than 8 bits, or a picture that is transparent in places.
     """
     deep = sorted(
         {p.mode for p in pictures} - {"1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LA", "PA", "HSV", "LAB"}
@@ -37,8 +76,10 @@ def of_pictures(pictures: Any, who: str) -> np.ndarray:
     sizes = sorted({p.size for p in pictures})
     if len(sizes) > 1:
         raise SchemaError(f"{who}: pictures have {len(sizes)} sizes, such as {sizes[:2]}; resize them to one.")
-    mode = "L" if {p.mode for p in pictures} <= {"1", "L"} else "RGB"
-    return np.stack([np.asarray(p.convert(mode)) for p in pictures])
+    coloured = [on_ground(p, None, who) for p in pictures]
+    if {p.mode for p in pictures} <= {"1", "L"}:
+        return np.stack([np.asarray(p.convert("L")) for p in pictures])
+    return np.stack([np.asarray(p) for p in coloured])
 
 
 def picture_dims(shape: tuple[int, ...], layout: str | None, who: str) -> tuple[str, ...] | None:
@@ -68,7 +109,13 @@ def picture_dims(shape: tuple[int, ...], layout: str | None, who: str) -> tuple[
             f"{who}: shape {shape} does not say which dim is the channel; pass layout='NCHW' (channel, y, x), "
             "layout='NHWC' (y, x, channel), or dims=(...)."
         )
-    return LAYOUTS["NCHW" if first else "NHWC"]
+    found = LAYOUTS["NCHW" if first else "NHWC"]
+    if shape[found.index("channel")] == 4:
+        raise SchemaError(
+            f"{who}: shape {shape} has 4 channels: where the last is transparency, lay the pictures on a ground first, "
+            f"(values - ground) * alpha + ground; where it is a colour, dims={found} says so."
+        )
+    return found
 
 
 def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArray:
@@ -78,13 +125,19 @@ def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArr
 
     Raises
     ------
-    SchemaError : whole numbers, or numbers above 2, of which nothing says what white is.
+    SchemaError : whole numbers, or numbers above 2, of which nothing says what white is, or values beyond the white
+        that is said.
     """
     if scale is not None:
         number = isinstance(scale, int | float | np.integer | np.floating) and not isinstance(scale, bool)
         if not number or not np.isfinite(scale) or scale <= 0:
             raise SchemaError(f"{who}: scale = {scale!r}; the value of white, above 0, is asked (255 for bytes).")
         scaled = stimuli if scale == 1 else (stimuli / scale).astype(np.result_type(stimuli.dtype, np.float32))
+        if scale != 1 and {"y", "x"} <= set(stimuli.dims) and stimuli.size and float(scaled.max()) > 1 + ROUNDING:
+            raise SchemaError(
+                f"{who}: scale = {scale:g} is the value of white, and pictures reach {float(stimuli.max()):g}; pass "
+                f"scale={_white(stimuli, float(stimuli.max())):g}, or scale=1 where the values are meant as they are."
+            )
         return scaled.assign_attrs({**stimuli.attrs, "scale": float(scale)})
     kind = stimuli.dtype.kind
     if not {"y", "x"} <= set(stimuli.dims) or kind == "b" or "scale" in stimuli.attrs or not stimuli.size:
@@ -97,9 +150,16 @@ def in_range(stimuli: xr.DataArray, scale: float | None, who: str) -> xr.DataArr
     if counted or (not still_bytes and (low < 0 or high <= (2 if kind == "f" else 1))):
         return stimuli
     raise SchemaError(
-        f"{who}: pictures of {stimuli.dtype} in {low:g}..{high:g}; pass scale=255 (0..255, to be divided), or scale=1 "
-        "where the values are meant as they are."
+        f"{who}: pictures of {stimuli.dtype} in {low:g}..{high:g}; pass scale={_white(stimuli, high):g} (the value of "
+        "white, to be divided by), or scale=1 where the values are meant as they are."
     )
+
+
+def _white(stimuli: xr.DataArray, high: float) -> float:
+    """Return the value of white that pictures of a dtype may have: that of 8 or 16 bits, or else the largest."""
+    if high <= 255 and stimuli.dtype != np.uint16:
+        return 255.0
+    return 65535.0 if high <= 65535 else high
 
 
 def resized_and_cropped(image: np.ndarray, size: int, crop: int) -> np.ndarray:

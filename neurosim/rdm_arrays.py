@@ -13,6 +13,7 @@ from neurosim.arrays import check_numbers, column_names, is_table, match_names, 
 from neurosim.labels import (
     STIMULUS,
     STIMULUS_OTHER,
+    carry_stimulus_labels,
     check_finite,
     check_individuals,
     check_not_empty,
@@ -40,7 +41,8 @@ def as_rdm(
     Parameters
     ----------
     values : array of shape (..., K, K); the last two dims are the stimuli.
-    stimuli : stimuli (or their ids) that label both sides.
+    stimuli : stimuli (or their ids) that label both sides; as for :func:`as_responses`, rows that have names of their
+        own are put into their order.
     dims : names of the leading dims, such as ``("subject",)``.
     metric : how the RDM was made.
     coords : labels of the leading dims.
@@ -79,6 +81,19 @@ def as_rdm(
     if metric == "unknown":
         return check_rdm(rdm, "as_rdm", missing=missing)
     return _check_square(rdm, "as_rdm", missing)
+
+
+def rdm_between(
+    stimuli: xr.DataArray, values: np.ndarray, *, dims: Sequence[str] = (), metric: str, missing: bool = False
+) -> xr.DataArray:
+    """Label distances (..., K, K) computed between labelled stimuli, in their order, and carry their labels over.
+
+    >>> rdm_between(xr.DataArray(range(3), dims="stimulus"), 1 - np.eye(3), metric="here").stimulus.values.tolist()
+    ['stimulus_000', 'stimulus_001', 'stimulus_002']
+    """
+    named = with_ids(stimuli, None, "as_rdm")
+    names = [str(s) for s in named[STIMULUS].values]
+    return carry_stimulus_labels(as_rdm(values, stimuli=names, dims=dims, metric=metric, missing=missing), named)
 
 
 def by_name(models: Any, who: str) -> Any:

@@ -58,8 +58,8 @@ __all__ = [
     "RESPONSE_DIMS", "STIMULUS", "STIMULUS_DIMS", "STIMULUS_OTHER", "TIME", "TINY_DIAGONAL", "TRIAL", "UNIT",
     "UNITS_OF", "InputError", "Perturbation", "PerturbationKind", "SchemaError", "as_rdm", "as_responses",
     "as_stimuli", "as_sweeps", "as_trials", "carry_stimulus_labels", "check_finite", "check_measured", "check_missing",
-    "check_rdm", "check_responses", "check_step", "check_sweeps", "labelled", "same_stimuli", "step_of",
-    "stimulus_labels", "suggest",
+    "check_rdm", "check_responses", "check_step", "check_sweeps", "labelled", "responses_to", "same_stimuli",
+    "step_of", "stimulus_labels", "suggest",
 ]  # fmt: skip
 
 RESPONSE_DIMS = (STIMULUS, TRIAL, TIME, UNIT)
@@ -93,7 +93,8 @@ def as_stimuli(
     values : array or tensor of shape (stimulus, y, x), (stimulus, channel, y, x), (stimulus, time, unit), ...; a list
         of PIL images; a table (stimulus, unit) whose index, or column ``stimulus``, names the stimuli. A DataArray that
         already has a ``stimulus`` dim is checked; its names must be those of `ids` and take their order.
-    dims : names of the dims; guessed for 2 dims (stimulus, unit), 3 (stimulus, y, x) and 4 (pictures).
+    dims : names of the dims; guessed for 2 dims (stimulus, unit), 3 (stimulus, y, x) and 4 (pictures of 1 or 3
+        channels; of 4, the last of which may be transparency, they are asked).
     ids : unique name of each stimulus; ``"stimulus_000"``... when absent.
     coords : labels along ``stimulus``, such as ``{"category": [...]}`` or ``{"category": ("stimulus", [...])}``.
     time_step : seconds between samples, when there is a ``time`` dim.
@@ -168,11 +169,13 @@ def as_responses(
     Parameters
     ----------
     values : array of shape (stimulus, unit) or (stimulus, time, unit), or any other with `dims` named; a tensor; a
-        table, whose index, or column ``stimulus``, names the stimuli and whose columns name the units. Where there are
-        trials, NaN is a whole (stimulus, trial) of a unit that was not measured.
+        table (of pandas, Polars or Arrow), whose index, or column ``stimulus``, names the stimuli and whose columns
+        name the units; columns that are none (``trial``, ``category``, true or false, ``Unnamed: 0``) are refused.
+        Where there are trials, NaN is a whole (stimulus, trial) of a unit that was not measured.
     dims : names out of ``stimulus, trial, time, unit``.
     stimuli : the stimuli shown, or their ids; their labels are carried over. Rows that have names of their own are put
-        into the order of `stimuli`; rows without are taken to be in that order.
+        into the order of `stimuli`; rows without are taken to be in that order, and refused where stimuli are in the
+        order of their letters (1, 10, 2), as the files of a folder, not of their numbers: name the rows then.
     coords : labels along one dim, ``{"layer": ("unit", [...])}``.
     quantity : activation (1), firing_rate (spikes/s), spike_count (spikes), membrane_potential (V), electric_potential
         (V: LFP, EEG), magnetic_field (T: MEG), fluorescence (1: calcium imaging) or bold (1: fMRI).
@@ -190,6 +193,32 @@ def as_responses(
     (('stimulus', 'unit'), ['a', 'b', 'c'])
     """
     return _responses(values, "as_responses", dims, (stimuli, coords), quantity, time_step)
+
+
+def responses_to(
+    stimuli: xr.DataArray,
+    values: npt.ArrayLike | xr.DataArray,
+    *,
+    dims: Sequence[str] | None = None,
+    coords: Mapping[str, Any] | None = None,
+    quantity: str = "activation",
+    time_step: float | None = None,
+) -> xr.DataArray:
+    """Label what was computed of labelled stimuli, one after the other: rows without names are in their order.
+
+    Parameters
+    ----------
+    stimuli : what was shown. values, dims, coords, quantity, time_step : as for :func:`as_responses`.
+
+    Examples
+    --------
+    >>> shown = as_stimuli(np.eye(3), ids=["1", "10", "2"])
+    >>> responses_to(shown, np.eye(3)).stimulus.values.tolist()
+    ['1', '10', '2']
+    """
+    names = [str(s) for s in with_ids(stimuli, None, "as_responses")[STIMULUS].values]
+    found = as_responses(values, dims=dims, stimuli=names, coords=coords, quantity=quantity, time_step=time_step)
+    return carry_stimulus_labels(found, with_ids(stimuli, names, "as_responses"))
 
 
 def _responses(
@@ -318,19 +347,17 @@ def _per_observation(named: Any, observations: Any) -> list[Any] | None:
     """Return the names of the observations in their order: by index where both are tables, else as they stand."""
     if named is None or not is_table(observations):
         return None if named is None else listed(named, "as_trials")
-    index = row_names(observations, "as_trials")
+    index, counted = row_names(observations, "as_trials"), [str(i) for i in range(len(observations))]
     if is_table(named):
         other = row_names(named, "as_trials")
-        if index is None or other is None:
-            if index != other:
-                raise SchemaError(
-                    "as_trials: one of two tables counts its rows, the other names them; index both alike."
-                )
+        if (index or counted) == (other or counted):
             return list(named)
+        if index is None or other is None:
+            raise SchemaError("as_trials: one of two tables counts its rows, the other names them; index both alike.")
         return [named.iloc[i] for i in match_names(index, other, "as_trials")]
     order = listed(named, "as_trials")
     names = [str(n) for n in order]
-    if index is not None and (is_count(index) or (set(index) == set(names) and index != names)):
+    if index not in (None, counted) and (is_count(index) or (set(index) == set(names) and index != names)):
         raise SchemaError(
             "as_trials: the index of the table is in another order than the names; .reset_index(drop=True) if the rows "
             "are in order, else give the names as a Series with the same index."
@@ -351,6 +378,11 @@ def check_responses(
         return _responses(responses, who)
     check_numbers(responses, who)
     lacking = [d for d in (STIMULUS, UNIT) if d not in responses.dims]
+    if lacking and STIMULUS_OTHER in responses.dims:
+        raise SchemaError(
+            f"{who}: responses (stimulus, unit) asked, found an RDM {tuple(responses.dims)}; ns.infer(models, rdms) "
+            "and ns.compare_rdms(a, b) take RDMs."
+        )
     if lacking:
         raise SchemaError(
             f"{who}: responses have dims {tuple(responses.dims)} and lack {lacking}; "

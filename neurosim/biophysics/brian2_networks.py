@@ -17,7 +17,7 @@ from neurosim.biophysics.monitors import Record
 from neurosim.biophysics.plain_numbers import one_of, whole
 from neurosim.refusals import InputError
 from neurosim.runtime import as_seed, numpy_random_apart, track
-from neurosim.schema import as_responses, labelled
+from neurosim.schema import labelled, responses_to
 from neurosim.units import plain
 
 CLOSE = 1e-9
@@ -246,10 +246,10 @@ def _array(rows: list[list[Record]], stimuli: xr.DataArray, trials: int) -> xr.D
     if not np.isfinite(values).all():
         raise InputError(f"{WHO}: {rows[0][0].layer!r} recorded what is no finite number; take a shorter dt.")
     units = [(record.layer, int(i)) for record in rows[0] for i in record.index]
-    found = as_responses(
+    found = responses_to(
+        stimuli,
         values,
         dims=dims,
-        stimuli=stimuli,
         coords={"unit": ("unit", [f"{layer}/{i}" for layer, i in units]), "layer": ("unit", [n for n, _ in units])},
         quantity=rows[0][0].quantity,
         time_step=rows[0][0].time_step,

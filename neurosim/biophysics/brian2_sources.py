@@ -169,7 +169,12 @@ def _built(asked: Asked, given: Mapping[str, Any]) -> Built:
             raise InputError(f"{WHO}: what the function returned holds {len(found)} networks; return the one to run.")
         magic = {id(o): o for o in made.values() if isinstance(o, b2.BrianObject) and o.add_to_magic_network}
         has_run = not found and asked.duration is None
-        network = found[0] if found else b2.Network(*([] if has_run else magic.values()))
+        try:
+            network = found[0] if found else b2.Network(*([] if has_run else magic.values()))
+        except RuntimeError:  # an object that was run belongs to the network that ran it
+            raise InputError(
+                f"{WHO}: the function runs its network itself; leave out duration=, or its run(...)."
+            ) from None
         return _with_monitors(asked, network, {**names, **made}, monitors_in(made))
     if not isinstance(made, b2.Network) or isinstance(made, b2.MagicNetwork):
         raise InputError(

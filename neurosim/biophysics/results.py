@@ -11,7 +11,7 @@ import xarray as xr
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.dynamics import Events, Run, Watch
 from neurosim.biophysics.watching import unit_of
-from neurosim.schema import as_responses
+from neurosim.schema import responses_to
 
 AFTER = {"units": "s", "state": "at the end of the step that begins at this time"}
 BEFORE = {"units": "s", "state": "at this time, before the step that begins then"}
@@ -48,10 +48,10 @@ def label_counts(
     dims: tuple[str, ...] = ("stimulus", "time", "unit")
     if trials > 1:
         counts, dims = counts.reshape(-1, trials, *counts.shape[1:]), ("stimulus", "trial", "time", "unit")
-    responses = as_responses(
+    responses = responses_to(
+        stimuli,
         counts,
         dims=dims,
-        stimuli=stimuli,
         coords={"layer": ("unit", layers)},
         quantity="spike_count",
         time_step=width,

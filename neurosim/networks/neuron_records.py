@@ -141,4 +141,5 @@ def _time_constant(share: float, dt: float) -> float:
 
 def numbers_of(values: object) -> np.ndarray:
     """Return a copy of a tensor as floats."""
-    return np.array(torch.as_tensor(values).detach().cpu().numpy(), dtype=float)
+    found = torch.as_tensor(values).detach().cpu()
+    return np.array((found.float() if found.dtype == torch.bfloat16 else found).numpy(), dtype=float)

@@ -27,7 +27,7 @@ from neurosim.networks.taps import Answer, cast_inputs
 from neurosim.networks.untouched import evaluating
 from neurosim.refusals import asked_by
 from neurosim.runtime import kept_memory
-from neurosim.schema import InputError, as_responses
+from neurosim.schema import InputError, responses_to
 
 __all__ = ["iterate_layers", "layer_label", "layer_names", "predict", "record_neurons", "record_responses"]
 
@@ -274,9 +274,9 @@ def record_neurons(
                 part.append(np.concatenate(rows, axis=-1))
     names = np.repeat(layer_labels(network, layers), [r.shape[-1] for r in rows])
     time_step = _time_step(network, stimuli, "record_neurons")
-    responses = as_responses(
+    responses = responses_to(
+        stimuli,
         np.concatenate(parts[0]),
-        stimuli=stimuli,
         coords={"layer": ("unit", names)},
         quantity="spike_count",
         time_step=time_step,

@@ -14,7 +14,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from neurosim import storage
-from neurosim.schema import InputError, as_responses
+from neurosim.schema import InputError, responses_to
 
 PACKED, PLAIN = "packed_spikes", "responses"
 
@@ -53,10 +53,10 @@ class Plan:
 
     def labelled(self, values: np.ndarray) -> xr.DataArray:
         """Return finished responses."""
-        return as_responses(
+        return responses_to(
+            self.stimuli,
             values,
             dims=self.dims,
-            stimuli=self.stimuli,
             coords={"layer": ("unit", self.layer)},
             quantity=self.quantity,
             time_step=self.time_step,

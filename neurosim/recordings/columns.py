@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.arrays import refuse_path
+from neurosim.arrays import is_other_table, library_of, refuse_path
 from neurosim.clock import is_fine
 from neurosim.schema import InputError
 
@@ -148,7 +148,8 @@ def check_frame(table: object, who: str, asked: str) -> None:
 
     refuse_path(table, who, "recordings.load_spikes", f"a table with {asked}")
     if not isinstance(table, pd.DataFrame):
-        raise InputError(f"{who}: a pandas DataFrame with {asked} asked, found {type(table).__name__}.")
+        cure = "; give its .to_pandas()" if is_other_table(table) else ""
+        raise InputError(f"{who}: a pandas DataFrame with {asked} asked, found a {library_of(table)}{cure}.")
     if table.columns.duplicated().any():
         raise InputError(f"{who}: the column {str(table.columns[table.columns.duplicated()][0])!r} is there twice.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,12 @@ from neurosim.recordings.columns import as_text, check_frame, coded, label_names
 from neurosim.recordings.pynapple_objects import as_series, as_table
 from neurosim.schema import InputError, as_responses
 
+log = logging.getLogger(__name__)
+
 TIMES = frozenset({"start_time", "stop_time", "event_time", "onset", "offset", "duration", "time"})
 IN_OPTIONS = "{0}={1!r} (of load_responses, options={{{0!r}: {1!r}}})"
 FAR = 20  # times what was recorded
+THOUSAND = (300, 3000)  # times what the trials span: about ms in s
 RESERVED = frozenset({"trial", "unit", "time", "onset", "id", "stimulus"})
 
 
@@ -118,6 +122,31 @@ def check_reached(times: np.ndarray, window: tuple[float, float], reached: tuple
             f"{who}: {int(outside.sum())} of {len(times)} events lie far outside the spikes ({reached[0]:g} to "
             f"{reached[1]:g} s), the first at {times[outside].min():g} s; {hint}where none fired, session= says so."
         )
+
+
+def check_fired(
+    counts: xr.DataArray, trains: Mapping[str, np.ndarray], window: tuple[float, float], who: str
+) -> xr.DataArray:
+    """Return counts around events, or refuse spikes of which none falls into any trial: their clock or unit is another.
+
+    Where few do and the spikes span about a thousand times what the trials do, a line in the log says so.
+    """
+    ends = [t[[0, -1]] for t in trains.values() if len(t)]
+    if not ends:
+        return counts
+    first, last = float(np.min(ends)), float(np.max(ends))
+    times = counts["onset"].values
+    begin, end = float(np.nanmin(times)) + window[0], float(np.nanmax(times)) + window[1]
+    counted, n_spikes = int(counts.sum()), sum(map(len, trains.values()))
+    in_ms = THOUSAND[0] < (last - first) / (end - begin) < THOUSAND[1] or begin <= last / 1000 <= end < first
+    n_trials = int(np.isfinite(times).sum())
+    spans = f"the trials lie at {begin:g} to {end:g} s, the spikes at {first:g} to {last:g} s"
+    if not counted:
+        cure = "spikes in ms? s asked: divide by 1000" if in_ms else "give both in s from the start of the session"
+        raise InputError(f"{who}: none of {n_spikes} spikes falls into any of {n_trials} trials; {spans}; {cure}.")
+    if in_ms and counted < n_spikes / 100:
+        log.warning("%s: only %d of %d spikes fall into trials; %s; are they in ms?", who, counted, n_spikes, spans)
+    return counts
 
 
 def align_series(

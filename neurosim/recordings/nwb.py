@@ -20,7 +20,7 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.recordings.columns import shown
-from neurosim.recordings.events import align_series
+from neurosim.recordings.events import align_series, check_fired
 from neurosim.recordings.nwb_before_2 import events_before_2, is_before_2, protocols_before_2, series_before_2
 from neurosim.recordings.nwb_content import (
     by_protocol,
@@ -86,7 +86,7 @@ def load_nwb_responses(
     ------
     StorageError : no NWB file, truncated, or with links that leave it.
     InputError : no intervals or units, an unknown table or column (the message lists those there are), events outside
-        the recording, a time bin for a series.
+        the recording, spikes of which none falls into any trial, a time bin for a series.
 
     Examples
     --------
@@ -125,6 +125,7 @@ def load_nwb_responses(
                 balance=balance,
                 units=labels_of(nwb, table),
             )
+            check_fired(responses, trains, window, Path(path).name)
             responses = only_observed(responses, observed_of(table), window)
         subject = nwb.subject.subject_id if nwb.subject is not None and nwb.subject.subject_id else None
     if series is not None:

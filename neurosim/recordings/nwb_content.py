@@ -121,9 +121,12 @@ def trains_of(column: Any, name: str) -> dict[str, np.ndarray]:
     trains = {}
     for unit, held in column.items():
         times = np.asarray(held, dtype=float)
-        if not np.isfinite(times).all() or (np.diff(times) < 0).any() or (times < 0).any():
+        bad = int((~np.isfinite(times)).sum()), int((times < 0).sum()), int((np.diff(times) < 0).sum())
+        if any(bad):
             raise InputError(
-                f"{name}: spike times of unit {unit} are NaN, negative or not in order; its table is damaged."
+                f"{name}: of {len(times)} spike times of unit {unit}, {bad[0]} are NaN or infinite, {bad[1]} negative, "
+                f"{bad[2]} before the one in front, and s from the start of the session asked, in order; write it "
+                "with them in order, or read it with pynwb and give align_spikes those that are times."
             )
         trains[str(unit)] = seconds(np.asarray(held), name, f"spike times of unit {unit}")
     return trains

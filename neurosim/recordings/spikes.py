@@ -13,7 +13,7 @@ import xarray as xr
 from neurosim import storage
 from neurosim.clock import NARROWEST, TOLERANCE, bin_index, n_before, whole_number
 from neurosim.recordings.columns import as_text, check_frame, coded, label_names, names, seconds, shown, span
-from neurosim.recordings.events import RESERVED, check_reached, event_layout
+from neurosim.recordings.events import RESERVED, check_fired, check_reached, event_layout
 from neurosim.recordings.observed import known_support, only_observed
 from neurosim.recordings.pynapple_objects import as_trains, kind_of
 from neurosim.recordings.reader import reader_of
@@ -275,7 +275,8 @@ def align_spikes(
     window : from and to, s from the event. time_bin : width of the bins, s; one bin over the window when absent.
     align_to, by : the two columns of `events`; numbers of `by` order the stimuli and are a label along them.
     session : from and to, s: when spikes were recorded. Spikes outside it, and events whose window leaves it, are
-        refused; where it is not said, events of which most lie far from all spikes.
+        refused; where it is not said, events of which most lie far from all spikes, and spikes of which none falls
+        into any window.
     balance : take of every stimulus the first trials, as many as the rarest has; otherwise what it lacks is NaN.
     units : pandas DataFrame indexed by unit, whose columns become labels along ``unit``, one that is called like a
         label of the stimuli with ``unit_`` before it. Its units are those of the result: one without any spike is
@@ -345,6 +346,8 @@ def align_spikes(
         time_step=(stop - start) / n_bins,
     ).assign_coords(time=edges[:-1])
     responses = responses if time_bin is not None else responses.isel(time=0, drop=True)
+    if session is None:
+        check_fired(responses, trains, (start, stop), "align_spikes")
     return responses if support is None else only_observed(responses, dict.fromkeys(chosen, support), (start, stop))
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from neurosim.arrays import plain
 from neurosim.recordings.columns import shown
 from neurosim.runtime import as_seed, stream
-from neurosim.schema import InputError, as_responses, labelled, same_stimuli
+from neurosim.schema import InputError, labelled, responses_to, same_stimuli
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ def synthetic_brain(
             values = _recorded(features, options, own)
             parts.append(values)
             labels.append((name, f"{name}_subject_{subject + 1}" if len(areas) == 1 else f"subject_{subject + 1}"))
-    responses = as_responses(
+    responses = responses_to(
+        first,
         np.concatenate(parts, axis=-1),
         dims=("stimulus", "trial", "unit"),
-        stimuli=first,
         coords={
             "subject": ("unit", np.repeat([s for _, s in labels], options.n_units)),
             "area": ("unit", np.repeat([a for a, _ in labels], options.n_units)),

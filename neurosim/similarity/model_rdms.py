@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from neurosim.arrays import is_missing
-from neurosim.schema import InputError, as_rdm, stimulus_labels, suggest
+from neurosim.rdm_arrays import rdm_between
+from neurosim.schema import InputError, stimulus_labels, suggest
 from neurosim.similarity.kernels.arrays import upper
 from neurosim.similarity.model_kind import MODEL_KINDS, ModelKind
 
@@ -58,7 +59,7 @@ def model_rdm(stimuli: xr.DataArray, label: str | Sequence[str], kind: str = "ca
     values = np.stack([_column(known[name], name, chosen, stimuli) for name in names], axis=1)
     distances = np.asarray(chosen.kernel(values), dtype=float)
     along = stimuli.isel({d: 0 for d in stimuli.dims if d != "stimulus"}, drop=True)
-    rdm = as_rdm(distances, stimuli=along, metric=chosen.name)
+    rdm = rdm_between(along, distances, metric=chosen.name)
     if np.ptp(upper(rdm.values)) == 0:
         raise InputError(
             f"{who}: {chosen.name} of {', '.join(names)} is {upper(rdm.values)[0]:g} between all stimuli; such a model "

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neurosim.schema import InputError, as_rdm
+from neurosim.rdm_arrays import rdm_between
+from neurosim.schema import InputError
 from neurosim.similarity.kernels.arrays import Array
 from neurosim.similarity.kernels.inner_products import noise_factor, whiten
 from neurosim.similarity.lost_units import across_units, over_units
@@ -163,7 +164,7 @@ def leading(responses: xr.DataArray) -> list[Any]:
 def label_rdm(values: np.ndarray, responses: xr.DataArray, lead: list[Any], metric: str, keep: str) -> xr.DataArray:
     """Return RDMs with the stimulus labels and the leading coords of `responses`."""
     along = responses.isel({d: 0 for d in responses.dims if d != "stimulus"}, drop=True)
-    rdm = as_rdm(values, dims=tuple(lead), stimuli=along, metric=metric, missing=True)
+    rdm = rdm_between(along, values, dims=tuple(lead), metric=metric, missing=True)
     coords = {k: v for k, v in responses.coords.items() if v.dims and set(v.dims) <= set(lead)}
     rdm = rdm.assign_coords(coords)
     return rdm.assign_attrs(quantity="second_moment") if keep == "gram" else rdm

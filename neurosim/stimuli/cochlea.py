@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from neurosim.arrays import plain
 from neurosim.event_arrays import EventSet, gathered
 from neurosim.refusals import one_line
 from neurosim.runtime import as_seed, stream
 from neurosim.schema import InputError
+from neurosim.stimuli.sounds import check_sound
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 64  # sounds that are filtered together
-LOUDEST = 10.0  # times full scale; numbers of recorders, up to 32768, are beyond
+MOST_CHANNELS = 8  # of one sound (time, channel)
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ def cochlea_spikes(
 
     Parameters
     ----------
-    sounds : samples (time,) of each, full scale being 1. sampling_rate : Hz.
+    sounds : samples (time,) of each, full scale being 1; a line in the log says which evoke no spike, as silence and a
+        few ms. sampling_rate : Hz.
     cochlea : filters, hair cells and fibres. ids, labels : names of the sounds, and what is known of each.
     rng : of fibres that fire at random, for each sound a stream of its own; others draw nothing.
 
@@ -177,42 +181,33 @@ def cochlea_spikes(
     sound, unit, step = np.concatenate(spikes, axis=1)
     order = np.lexsort((unit, step, sound))
     sizes, sensor = np.bincount(sound, minlength=len(waves)), {"unit": cochlea.n_units}
+    _tell_silent(sizes, waves, sampling_rate)
     where = {"unit": unit[order]}
     return gathered(step[order], where, sizes, sensor, ids, labels, 1 / sampling_rate, "cochlea_spikes")
 
 
 def _waves(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return sounds as samples (time,) of full scale 1, which are checked."""
-    named = [s for s in (sounds if isinstance(sounds, list | tuple) else [sounds]) if isinstance(s, str | os.PathLike)]
-    if named:
-        raise InputError(
-            f"cochlea_spikes: samples (time,) of each sound asked, found the path {os.fspath(named[0])!r}; "
-            "scipy.io.wavfile.read(path) reads its sampling rate and samples."
-        )
-    if not isinstance(sounds, list | tuple | np.ndarray) or not len(sounds):
+    given = [sounds] if isinstance(sounds, str | os.PathLike) else sounds
+    if not isinstance(given, list | tuple | np.ndarray) or not len(given):
         raise InputError(f"cochlea_spikes: a list of sounds (time,) asked, found {type(sounds).__name__} without any.")
-    samples = [plain(s, "cochlea_spikes") for s in sounds]
-    whole = next((s.dtype for s in samples if s.dtype.kind in "iu"), None)
-    if whole is not None:
-        full = (np.iinfo(whole).max + 1) // (2 if whole.kind == "u" else 1)
-        silence = f"take {full} off, which is silence, and " if whole.kind == "u" else ""
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.shape[1] <= MOST_CHANNELS < len(given):
         raise InputError(
-            f"cochlea_spikes: samples of full scale 1 are asked, found {whole}; {silence}divide by {full}."
+            f"cochlea_spikes: shape {given.shape} is {len(given)} sounds of {given.shape[1]} samples; one sound of "
+            f"{given.shape[1]} channels is [samples.mean(1)], or a list of its channels, list(samples.T)."
         )
-    waves = [s.astype(float) for s in samples]
-    for k, wave in enumerate(waves):
-        if wave.ndim != 1 or not len(wave):
-            raise InputError(f"cochlea_spikes: samples (time,) asked, sound {k} has the shape {wave.shape}.")
-        if lost := int((~np.isfinite(wave)).sum()):
-            raise InputError(
-                f"cochlea_spikes: finite samples asked, {lost} of {len(wave)} of sound {k} are NaN or inf."
-            )
-        if (largest := np.abs(wave).max()) > LOUDEST:
-            raise InputError(
-                f"cochlea_spikes: samples of full scale 1 are asked, sound {k} reaches {largest:g}; divide by the "
-                "largest number of its recorder."
-            )
-    return waves
+    return [check_sound(s, "cochlea_spikes", f"sound {k}") for k, s in enumerate(given)]
+
+
+def _tell_silent(sizes: np.ndarray, waves: list[np.ndarray], rate: float) -> None:
+    """Say in the log which sounds evoke no spike."""
+    silent = np.flatnonzero(sizes == 0)
+    if len(silent):
+        first = waves[silent[0]]
+        log.warning(
+            "cochlea_spikes: %d of %d sounds evoke no spike; the first, sound %d, lasts %g s and reaches %g",
+            len(silent), len(waves), silent[0], len(first) / rate, np.abs(first).max(),
+        )  # fmt: skip
 
 
 def _groups(lengths: Sequence[int]) -> list[np.ndarray]:

@@ -15,9 +15,11 @@ import xarray as xr
 
 from neurosim import storage
 from neurosim.arrays import PICTURE_ENDINGS
-from neurosim.pictures import resampled, resized_and_cropped
+from neurosim.pictures import check_background, resampled, resized_and_cropped
 from neurosim.runtime import track
 from neurosim.schema import InputError, as_stimuli, labelled, stimulus_labels
+
+SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 
 
 def load_digits() -> xr.DataArray:
@@ -47,13 +49,14 @@ def _scikit_learn() -> Path:
     return Path(spec.origin).parent
 
 
-def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.DataArray:
+def load_image_folder(folder: str | Path, *, size: int | None = None, background: float | None = None) -> xr.DataArray:
     """Return the pictures of a folder; sub-folders give the ``category``.
 
     Parameters
     ----------
     folder : folder of pictures, or of one folder a category (the ``ImageFolder`` layout).
     size : side in pixels to which every picture is resized; needed when their sizes differ.
+    background : gray, 0 (black) to 1 (white), that is seen where pictures are transparent; asked for where some are.
 
     Returns
     -------
@@ -61,7 +64,8 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
 
     Raises
     ------
-    InputError : no picture found, or sizes differ and `size` is not given.
+    InputError : no picture found, sizes differ and `size` is not given, or a picture is transparent in places and
+        `background` is not given.
 
     Examples
     --------
@@ -75,17 +79,18 @@ def load_image_folder(folder: str | Path, *, size: int | None = None) -> xr.Data
     >>> found.shape, found.category.values.tolist()
     ((1, 3, 8, 8), ['cat'])
     """
-    pictures = picture_files(folder, size)
+    pictures = picture_files(folder, size, background)
     return pictures.read_all(range(len(pictures)))
 
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """The pictures of a folder, read one by one: what they are called, and the side to which they are resized."""
+    """The pictures of a folder, read one by one: their names, the side to which they are resized, and their ground."""
 
     folder: Path
     names: tuple[str, ...]
     size: int | None = None
+    background: float | None = None
     dims: tuple[str, ...] = ("channel", "y", "x")
     is_sequence: bool = False
 
@@ -101,8 +106,8 @@ class PictureFiles:
         """Return the pixels of one picture (channel, y, x), of 8 or 16 bits, or what `transform` makes of it."""
         path = self.folder / self.names[place]
         if transform is not None:
-            return transform(storage.read_picture(path))
-        pixels = storage.read_image(path)
+            return transform(storage.read_picture(path, background=self.background))
+        pixels = storage.read_image(path, background=self.background)
         return np.ascontiguousarray(np.moveaxis(pixels if self.size is None else _resize(pixels, self.size), -1, 0))
 
     def read_all(self, places: Iterable[int]) -> xr.DataArray:
@@ -123,28 +128,35 @@ class PictureFiles:
         )
 
     def identity(self) -> list[Any]:
-        """Return the side, and the digest of names and contents of all files."""
+        """Return the side, the ground if there is one, and the digest of names and contents of all files."""
         digest = hashlib.sha256()
         for name in self.names:
             digest.update(f"{name} {storage.sha256(self.folder / name)}\n".encode())
-        return [digest.hexdigest(), self.size]
+        return [digest.hexdigest(), self.size, *([] if self.background is None else [self.background])]
 
 
-def picture_files(folder: str | Path, size: int | None = None) -> PictureFiles:
+def picture_files(folder: str | Path, size: int | None = None, background: float | None = None) -> PictureFiles:
     """Return the pictures of a folder, unread.
 
     Raises
     ------
     InputError : no picture found. StorageError : no such folder.
     """
-    folder = storage.as_path(folder, "load_image_folder")
+    folder, background = storage.as_path(folder, "load_image_folder"), check_background(background, "load_image_folder")
     if not storage.is_folder(folder):
         raise storage.StorageError(f"{folder}: no such folder.")
     storage.check_links(folder)
     paths = storage.pictures_in(folder)
     if not paths:
-        raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}.")
-    return PictureFiles(folder, tuple(p.relative_to(folder).as_posix() for p in paths), size)
+        sounds = storage.files_of(folder, SOUND_ENDINGS)
+        heard = (
+            f"; its {len(sounds)} sounds are read by scipy.io.wavfile.read one by one, and heard by "
+            "ns.stimuli.cochlea_spikes(sounds, rate) or ns.stimuli.mel_spectrogram(sound, rate)"
+            if sounds
+            else ""
+        )
+        raise InputError(f"load_image_folder: no picture ({', '.join(sorted(PICTURE_ENDINGS))}) in {folder}{heard}.")
+    return PictureFiles(folder, tuple(p.relative_to(folder).as_posix() for p in paths), size, background)
 
 
 def iterate_image_folder(

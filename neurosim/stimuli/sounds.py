@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,40 @@ from neurosim.schema import InputError, as_stimuli
 FSDD_FILE = "fsdd_v1.npz"
 FSDD_HOME = "https://doi.org/10.5281/zenodo.1342401"
 FSDD_RATE = 8000.0
+LOUDEST = 10.0  # times full scale; numbers of recorders, up to 32768, are beyond
+
+
+def check_sound(sound: object, who: str, which: str = "the sound") -> np.ndarray:
+    """Return the samples (time,) of one sound of full scale 1, or refuse whole numbers, channels, NaN and paths.
+
+    Examples
+    --------
+    >>> check_sound(np.array([0, 16384], np.int16), "here")
+    Traceback (most recent call last):
+    neurosim.schema.InputError: here: samples of full scale 1 are asked, found int16; divide by 32768.
+    """
+    if isinstance(sound, str | os.PathLike):
+        raise InputError(
+            f"{who}: samples (time,) of each sound asked, found the path {os.fspath(sound)!r}; "
+            "scipy.io.wavfile.read(path) reads its sampling rate and samples."
+        )
+    samples = plain(sound, who)
+    if samples.dtype.kind in "iu":
+        full = (np.iinfo(samples.dtype).max + 1) // (2 if samples.dtype.kind == "u" else 1)
+        silence = f"take {full} off, which is silence, and " if samples.dtype.kind == "u" else ""
+        raise InputError(f"{who}: samples of full scale 1 are asked, found {samples.dtype}; {silence}divide by {full}.")
+    if samples.ndim != 1 or not len(samples):
+        channels = "; of two channels the mean over both is one, samples.mean(1)" if samples.ndim == 2 else ""
+        raise InputError(f"{who}: samples (time,) asked, {which} has the shape {samples.shape}{channels}.")
+    wave = samples.astype(float)
+    if lost := int((~np.isfinite(wave)).sum()):
+        raise InputError(f"{who}: finite samples asked, {lost} of {len(wave)} of {which} are NaN or inf.")
+    if (largest := np.abs(wave).max()) > LOUDEST:
+        raise InputError(
+            f"{who}: samples of full scale 1 are asked, {which} reaches {largest:g}; divide by the largest number of "
+            "its recorder."
+        )
+    return wave
 
 
 def mel_spectrogram(
@@ -30,7 +65,7 @@ def mel_spectrogram(
 
     Parameters
     ----------
-    sound : samples (time,). sampling_rate : Hz.
+    sound : samples (time,), full scale being 1. sampling_rate : Hz.
     n_bands : number of triangular bands between `low` and `high`.
     window, time_step : length of a window and distance of two, s.
     low, high : lower edge of the first band and upper edge of the last, Hz; by default half the rate.
@@ -41,7 +76,8 @@ def mel_spectrogram(
 
     Raises
     ------
-    InputError : no samples, samples that are no finite numbers, or bands and windows that there cannot be.
+    InputError : no samples, whole numbers, samples that are not finite or beyond ten times full scale, or bands and
+        windows that there cannot be.
 
     The scale is that of https://doi.org/10.1121/1.1915893 as 2595 log10(1 + f / 700).
 
@@ -52,9 +88,7 @@ def mel_spectrogram(
     """
     import scipy.signal
 
-    sound = plain(sound, "mel_spectrogram").astype(float)
-    if sound.ndim != 1 or not len(sound) or not np.isfinite(sound).all():
-        raise InputError(f"mel_spectrogram: finite samples (time,) asked, found shape {sound.shape}.")
+    sound = check_sound(sound, "mel_spectrogram")
     high = sampling_rate / 2 if high is None else high
     if n_bands < 1 or not 0 <= low < high <= sampling_rate / 2 or not min(window, time_step) * sampling_rate >= 1:
         raise InputError(

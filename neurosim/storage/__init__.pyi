@@ -21,6 +21,7 @@ from .named_arrays import read_weights as read_weights  # safetensors
 from .named_arrays import write_weights as write_weights  # safetensors
 
 # Tables, text, pictures
+from .image_files import files_of as files_of  # of some endings in a folder, by name
 from .image_files import pictures_in as pictures_in  # of a folder, by name
 from .image_files import read_picture as read_picture  # a picture for transforms that take a PIL image
 from .image_files import read_image as read_image  # a picture as (y, x, 3), upright

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurosim.storage.atomic import write_bytes
 from neurosim.storage.bounds import check_inflation, check_npy, check_npz
-from neurosim.storage.failures import readable
+from neurosim.storage.failures import StorageError, readable
 from neurosim.storage.matlab_hdf5 import is_hdf5_mat, read_hdf5_mat
 from neurosim.storage.paths import existing
 
@@ -64,7 +64,20 @@ def read_npz(path: Path, *, without: tuple[str, ...] = ()) -> dict[str, np.ndarr
     with readable(path, "npz"):
         check_npz(existing(path))
         with np.load(path, allow_pickle=False) as archive:
-            return {k: archive[k] for k in archive.files if k not in without}
+            return {k: _plain(archive, k, path) for k in archive.files if k not in without}
+
+
+def _plain(archive: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    """Return one array of an archive, or say which holds pickled objects."""
+    try:
+        return archive[name]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        raise StorageError(
+            f"{path}: {name!r} holds Python objects, which are never read; save it as numbers, or names as text: "
+            f"np.savez(path, {name}=np.array({name}, dtype=str), ...)."
+        ) from None
 
 
 def read_npy(path: Path) -> np.ndarray:

@@ -14,9 +14,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from neurosim import storage
-from neurosim.arrays import is_spike_table, is_table
+from neurosim.arrays import in_pandas, is_spike_table
 from neurosim.biophysics import circuit, circuit_files
-from neurosim.labels import may_be_in_two_orders
 from neurosim.networks import recording
 from neurosim.recordings.files import load_responses
 from neurosim.recordings.spikes import bin_spikes
@@ -162,6 +161,7 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
                 f"{suggest(given, builtin_models())}"
             )
         return load_responses(given)
+    given = in_pandas(given, who)
     if is_spike_table(given):
         return bin_spikes(given, name=who)
     if type(given).__module__.partition(".")[0] == "brian2":
@@ -179,12 +179,6 @@ def _responses(given: Any, stimuli: xr.DataArray, layers: Sequence[str] | None, 
             f"{who}: an array of shape {tuple(np.shape(given))} may hold trials or time; label it with "
             "as_responses(values, dims=(...))."
         )
-    if not isinstance(given, xr.DataArray) and not is_table(given) and may_be_in_two_orders(stimuli["stimulus"].values):
-        first = ", ".join(str(s) for s in stimuli["stimulus"].values[:3])
-        raise InputError(
-            f"{who}: an array without names, for stimuli whose order is that of their letters ({first}, ...), not of "
-            "their numbers; name its rows with as_responses(values, stimuli=[...])."
-        )
     responses = as_responses(given, stimuli=stimuli)
     if "time" in responses.dims and not responses.attrs.get("time_step"):
         raise InputError(f"{who}: responses over time without a time step; as_responses(..., time_step=seconds).")
@@ -199,8 +193,8 @@ def _check_names(subjects: Any, brains: Any, layers: Mapping[str, Any]) -> None:
         bad = [n for n in given if not (isinstance(n, str) and re.match(NAME_PATTERN, n))]
         if bad:
             raise InputError(
-                f"compare_subjects: {bad[0]!r} leads out of what a name may hold: letters, digits, '_' and '-', up to "
-                "64 of them."
+                f"compare_subjects: {bad[0]!r} is no name that a file can have; up to 64 letters, digits, '_' and '-' "
+                "are asked."
             )
     both = next((n for n in subjects if n in brains), None)
     if both is not None:

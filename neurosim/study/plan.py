@@ -197,9 +197,9 @@ def check_files(study: Study, folder: Path) -> None:
             reference = responses
     for group, name, kind, row in study.kinds():
         if group == "analyses":
-            kind.check_answers(row, f"{study.name}: analyses.{name}", study, found)
+            kind.check_answers(row, f"study {study.name!r}: analyses.{name}", study, found)
             if reference is not None:
-                kind.check_stimuli(row, f"{study.name}: analyses.{name}", reference)
+                kind.check_stimuli(row, f"study {study.name!r}: analyses.{name}", reference)
 
 
 def input_files(study: Study, folder: Path) -> dict[str, Path]:

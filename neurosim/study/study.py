@@ -170,7 +170,8 @@ def checked(study: Study) -> Study:
         if name in study.subjects or together:
             whose = f"what the subjects {', '.join(together)} are called together" if together else "a subject"
             raise StudyError(
-                f"{study.name}: brains.{name}: {name!r} is also {whose}; results go by name, so give the brain another."
+                f"study {study.name!r}: brains.{name}: {name!r} is also {whose}; results go by name, so give the brain "
+                "another."
             )
     for group, name, kind, row in study.kinds():
         place = f"{study.name}: {group}.{name}" if group != "stimuli" else f"{study.name}: stimuli"

@@ -19,8 +19,18 @@
 # minutes to read, half a minute to run.
 #
 # **Data:** the [free spoken digits](https://doi.org/10.5281/zenodo.1342401), folder `fsdd` of the folder that `NEUROSIM_DATA`
-# names; where they are missing the next cell says which file goes where. Your own sounds are a list of arrays of samples
-# (`scipy.io.wavfile.read`) and a sampling rate.
+# names; where they are missing the next cell says which file goes where. Your own sounds are a list of arrays of samples and a
+# sampling rate, which a folder of 16-bit mono files of one rate gives in a few lines:
+#
+# ```python
+# from pathlib import Path
+# from scipy.io import wavfile
+#
+# read = {path.stem: wavfile.read(path) for path in sorted(Path("my_sounds").glob("*.wav"))}
+# (rate,) = {rate for rate, _ in read.values()}  # one rate; scipy.signal.resample_poly changes others
+# sounds = [samples / 32768 for _, samples in read.values()]  # full scale is 1; samples.mean(1) of two channels
+# events = ns.stimuli.cochlea_spikes(sounds, float(rate), ids=list(read))
+# ```
 
 # %%
 import matplotlib.pyplot as plt

@@ -285,6 +285,21 @@ def refused(network, said, **how):
     assert "\n" not in str(caught.value)
 
 
+def runs_itself(stimulus):
+    cells = b2.NeuronGroup(2, "drive : 1", threshold="drive > 0.5", reset="")
+    cells.drive = stimulus.values
+    spikes = b2.SpikeMonitor(cells)
+    b2.run(1 * b2.ms)
+    return {"cells": cells, "spikes": spikes}
+
+
+def test_a_function_that_runs_its_network_is_given_no_duration():
+    """Objects that are made later, when the clock of all has moved, are none that were run."""
+    refused(runs_itself, "the function runs its network itself; leave out duration=", present=None)
+    found = record_brian2(runs_itself, SHOWN, progress=False)
+    assert found.responses.sum("time").values.tolist() == [[0, 10], [10, 10], [10, 0]]
+
+
 def test_what_is_no_network_or_cannot_be_shown_anything():
     refused(b2.magic_network, "locals")
     refused("a network", "found a str")

@@ -5,6 +5,7 @@ from itertools import pairwise
 import nir
 import numpy as np
 import pytest
+import snntorch as snn
 import torch
 from torch import nn
 
@@ -298,3 +299,12 @@ def test_branches_are_refused():
     ports = {"input": nir.Input({"input": np.array([4])}), "output": nir.Output({"output": np.array([4])})}
     with pytest.raises(InputError, match="node 'input' sends to"):
         from_nir(nir.NIRGraph(ports | {"a": nir.Linear(np.eye(4)), "n": lif(4)}, edges, type_check=False), dt=1e-3)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_a_network_of_sixteen_bits_is_written_as_its_numbers(kind):
+    network = nn.Sequential(nn.Linear(8, 4), snn.Leaky(0.9)).to(kind)
+    graph = to_nir(network)
+    written = next(node for node in graph.nodes.values() if hasattr(node, "bias"))
+    np.testing.assert_array_equal(written.weight, network[0].weight.detach().double().numpy())
+    np.testing.assert_array_equal(written.bias, network[0].bias.detach().double().numpy())

@@ -150,3 +150,27 @@ def test_a_table_of_units_with_other_names_is_refused():
         align_spikes(trains, shown(SECONDS), by="orientation", units=rows.iloc[:3].set_axis(["3", "x", "y"]))
     kept = align_spikes(trains, shown(SECONDS), by="orientation", units=rows.iloc[:2].set_axis(["9", "3"]))
     assert kept["area"].values.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_spikes_in_milliseconds_are_noticed_where_none_falls_into_a_trial(first):
+    """Those before the first trial may do; a session that is said makes silence an answer."""
+    times = np.arange(1.0, 9.0)
+    spikes = {"u": np.sort(np.concatenate([times + 0.1, times + 0.2])) * 1000 + 300}
+    with pytest.raises(
+        InputError, match=r"none of 16 spikes falls into any of 8 .* 1 to 8.5 s, .* in ms\? s asked: div"
+    ):
+        align_spikes(spikes, shown(times), by="orientation")
+    with pytest.raises(InputError, match=r"none of 1 spikes .*; give both in s from the start of the session"):
+        align_spikes({"u": [first + 0.7]}, shown(times), by="orientation")
+    assert align_spikes(spikes, shown(times), by="orientation", session=(0, 9000)).sum() == 0
+
+
+def test_few_spikes_in_trials_of_a_thousandth_of_their_span_are_logged(caplog):
+    times = np.arange(1.0, 9.0)
+    many = np.linspace(10, 8000, 500)
+    assert align_spikes({"u": [1.1, *many]}, shown(times), by="orientation").sum() == 1
+    assert "only 1 of 501 spikes fall into trials" in caplog.text and "are they in ms?" in caplog.text
+    caplog.clear()
+    align_spikes({"u": times + 0.1}, shown(times), by="orientation")
+    assert not caplog.text

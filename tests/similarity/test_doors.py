@@ -105,7 +105,7 @@ def test_a_precision_is_the_same_whatever_holds_it(container, given):
         (np.where(np.eye(6) > 0, np.inf, 0), "finite and positive"),
         (FULL * np.nan, "finite and positive"),
         (FULL.astype(str), "numbers asked"),
-        ([[1.0], [2.0, 3.0]], "no array of numbers"),
+        ([[1.0], [2.0, 3.0]], "parts of unequal shapes"),
         (square(FULL).drop_vars("unit_other"), "one of its dims only"),
         (square(FULL).drop_vars("unit"), "one of its dims only"),
         (square(FULL, names=list("uvwxyz")), "other units"),

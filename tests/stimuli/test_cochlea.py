@@ -11,7 +11,7 @@ from scipy.stats import poisson
 from neurosim.schema import InputError
 from neurosim.stimuli.cochlea import Cochlea, cochlea_spikes, erb, erb_number, gammatone_filters
 from neurosim.stimuli.event_set import load_events
-from neurosim.stimuli.sounds import spoken_digit_sounds, spoken_digits_file
+from neurosim.stimuli.sounds import mel_spectrogram, spoken_digit_sounds, spoken_digits_file
 
 RATE = 16000.0
 
@@ -132,3 +132,32 @@ def test_a_sampling_rate_is_a_finite_number(rate):
 def test_a_path_of_a_sound_is_told_who_reads_it(sounds):
     with pytest.raises(InputError, match=r"found the path 'a.wav'; scipy.io.wavfile.read\(path\)"):
         cochlea_spikes(sounds, 16000)
+
+
+TONE = np.sin(2 * np.pi * 1000 * np.arange(3200) / 16000)
+
+
+@pytest.mark.parametrize(
+    ("sound", "words"),
+    [
+        ((TONE * 32767).astype(np.int16), "found int16; divide by 32768"),
+        (TONE * 32767, "reaches 32767; divide by the largest number"),
+        (np.stack([TONE, TONE], 1), r"shape \(3200, 2\); of two channels the mean over both is one, samples.mean\(1\)"),
+        (np.append(TONE, np.nan), "1 of 3201 of .* are NaN or inf"),
+        (np.zeros(0), "samples .time,. asked"),
+        ("tone.wav", "scipy.io.wavfile.read"),
+    ],
+)
+def test_one_door_takes_a_sound_for_spectrograms_and_for_the_ear(sound, words):
+    with pytest.raises(InputError, match=f"^mel_spectrogram: .*{words}"):
+        mel_spectrogram(sound, 16000.0)
+    with pytest.raises(InputError, match=f"^cochlea_spikes: .*{words}"):
+        cochlea_spikes([sound], 16000.0)
+
+
+def test_channels_are_no_sounds_and_silence_is_told(caplog):
+    with pytest.raises(InputError, match=r"3200 sounds of 2 samples; one sound of 2 channels is \[samples.mean\(1\)\]"):
+        cochlea_spikes(np.stack([TONE, TONE], 1), 16000.0)
+    found = cochlea_spikes([TONE, TONE[:80], np.zeros(3200)], 16000.0)
+    assert len(found) == 3
+    assert "2 of 3 sounds evoke no spike; the first, sound 1, lasts 0.005 s and reaches 1" in caplog.text

@@ -130,7 +130,9 @@ def test_files_are_read_by_the_source_of_their_ending(tmp_path):
     ):
         ns.load_stimuli(options.path, size=3)
     pictures = SOURCES["folder"].example(tmp_path).path
-    with pytest.raises(InputError, match=r"layout= is nothing that the pictures of a folder take; they take size="):
+    with pytest.raises(
+        InputError, match=r"layout= is nothing that the pictures of a folder take; they take background=, size="
+    ):
         ns.load_stimuli(pictures, layout="NCHW")
 
 

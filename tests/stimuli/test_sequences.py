@@ -147,7 +147,7 @@ def test_shorter_series_are_filled_on_request(tmp_path):
         (lambda: load_sentences("imdb"), "no set 'imdb'"),
         (lambda: load_sentences("mr", "test"), "it has all"),
         (lambda: load_spoken_digits("dev"), "known: train, test"),
-        (lambda: mel_spectrogram(np.zeros((2, 2)), 8000.0), "finite samples"),
+        (lambda: mel_spectrogram(np.zeros((2, 2)), 8000.0), "of two channels the mean"),
         (lambda: encode_delta(load_digits()[:2], threshold=0.1), "set in motion by saccades"),
     ],
 )

@@ -22,11 +22,13 @@ class FolderOptions(PartOptions):
     ----------
     path : folder of pictures, or of one folder a category.
     size : side in pixels to which every picture is resized; needed when their sizes differ.
+    background : gray, 0 (black) to 1 (white), that is seen where pictures are transparent; asked for where some are.
     part, n_per_category, n : see :class:`~neurosim.stimuli.parts.PartOptions`; by default all pictures.
     """
 
     path: Path
     size: int | None = None
+    background: float | None = None
     part: Part = "all"
     n_per_category: int | None = None
 
@@ -41,14 +43,14 @@ def load(options: FolderOptions, rng: Rng) -> xr.DataArray:
 
 def staying(options: FolderOptions) -> PictureFiles:
     """Return all pictures, unread."""
-    return picture_files(options.path, options.size)
+    return picture_files(options.path, options.size, options.background)
 
 
 def n_stimuli(options: FolderOptions) -> int | None:
     """Return how many pictures there are, where all are given."""
     return (
         len(storage.pictures_in(Path(options.path)))
-        if options == FolderOptions(path=options.path, size=options.size)
+        if options == FolderOptions(path=options.path, size=options.size, background=options.background)
         else None
     )
 

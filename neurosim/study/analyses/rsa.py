@@ -62,7 +62,12 @@ def check_stimuli(row: OfRDMs, place: str, stimuli: xr.DataArray) -> None:
     """Refuse fewer stimuli than are resampled, or than an RDM has."""
     n, least = stimuli.sizes["stimulus"], MIN_STIMULI if "stimulus" in row.resample else FEWEST_OF_AN_RDM
     if n < least:
-        cure = "; resample = ['subject'] takes 3 or more as fixed" if "stimulus" in row.resample else ""
+        cure = (
+            "; resample = ['subject'] takes 3 or more as fixed, where the brains have several subjects; compare_rdms "
+            "scores fewer without inference"
+            if "stimulus" in row.resample
+            else ""
+        )
         raise StudyError(f"{place}: at least {least} stimuli are asked, found {n}{cure}.")
 
 
@@ -74,7 +79,7 @@ def check_individuals(row: OfRDMs, place: str, study: StudyLike, found: Answers)
         if BRAINS[brain.kind].n_individuals(brain, found["brains"].get(name)) == 1:
             raise StudyError(
                 f"{place}.resample: the brain {name!r} has one subject, which cannot be resampled; "
-                "resample = ['stimulus'], or name others in 'brains'."
+                f"resample = ['stimulus'] of {MIN_STIMULI} or more, or name others in 'brains'."
             )
 
 

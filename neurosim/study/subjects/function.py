@@ -14,7 +14,7 @@ from neurosim.biophysics import circuit, monitors, simulation
 from neurosim.networks import naming, recording
 from neurosim.own_functions import asks_for
 from neurosim.refusals import asked_by
-from neurosim.schema import InputError, as_responses, same_stimuli
+from neurosim.schema import InputError, responses_to, same_stimuli
 from neurosim.study.engine.step import Job, Step
 from neurosim.study.functions import call, code_of, imported
 from neurosim.study.given import PlanLike, Source
@@ -83,10 +83,10 @@ def _answers_of(made: Any, stimuli: xr.DataArray, row: dict[str, Any]) -> Iterat
         time_step = float(getattr(made, "time_step", stimuli.attrs.get("time_step") or 1.0))
         for layer, values in recording.iterate_layers(made, stimuli, row["layers"]):
             timed = values.ndim == 3
-            responses = as_responses(
+            responses = responses_to(
+                stimuli,
                 values,
                 dims=("stimulus", "time", "unit") if timed else ("stimulus", "unit"),
-                stimuli=stimuli,
                 quantity="activation",
                 time_step=time_step if timed else None,
             )
@@ -102,7 +102,7 @@ def _answers_of(made: Any, stimuli: xr.DataArray, row: dict[str, Any]) -> Iterat
         raise InputError(
             f"{name}: the function returned a {type(made).__name__}; a torch module, a Circuit or responses are asked."
         )
-    yield from split_by_layer(same_stimuli(stimuli, as_responses(made, stimuli=stimuli), name), row["layers"], name)
+    yield from split_by_layer(same_stimuli(stimuli, responses_to(stimuli, made), name), row["layers"], name)
 
 
 def _one_by_one(function: Any, stimuli: xr.DataArray, seed: int, name: str) -> xr.DataArray:
@@ -115,7 +115,7 @@ def _one_by_one(function: Any, stimuli: xr.DataArray, seed: int, name: str) -> x
             raise InputError(f"{name}: it answers to stimulus {one['stimulus'].item()!r} with other units than before.")
     layers = [layer for layer, values in rows[0].items() for _ in range(values.size)]
     values = np.stack([np.concatenate([v.ravel() for v in row.values()]) for row in rows])
-    return as_responses(values, dims=("stimulus", "unit"), stimuli=stimuli, coords={"layer": ("unit", layers)})
+    return responses_to(stimuli, values, dims=("stimulus", "unit"), coords={"layer": ("unit", layers)})
 
 
 def _row_of(answer: object) -> dict[str, np.ndarray]:

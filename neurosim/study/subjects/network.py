@@ -23,7 +23,7 @@ from neurosim.networks.architecture import (
 )
 from neurosim.networks.learning_rule import LEARNING_RULES, asked_rule
 from neurosim.runtime import n_threads, seed_of, torch_seeded
-from neurosim.schema import as_responses
+from neurosim.schema import responses_to
 from neurosim.stimuli.encoders import bernoulli_spikes, encode_rate
 from neurosim.stimuli.images import resize_images
 from neurosim.stimuli.source import SOURCES
@@ -234,10 +234,10 @@ def answers(job: Job, stimuli: xr.DataArray) -> Iterator[tuple[str, xr.DataArray
     for name, array in recording.iterate_layers(network, shown, row["layers"], double=double, places=places):
         yield (
             naming.layer_labels(network, [name])[0],
-            as_responses(
+            responses_to(
+                stimuli,
                 array,
                 dims=("stimulus", "time", "unit") if array.ndim == 3 else ("stimulus", "unit"),
-                stimuli=stimuli,
                 quantity=architecture.quantity,
                 time_step=time_step if array.ndim == 3 else None,
             ),
