@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,21 @@ def read_npz(path: Path, *, without: tuple[str, ...] = ()) -> dict[str, np.ndarr
     with readable(path, "npz"):
         check_npz(existing(path))
         with np.load(path, allow_pickle=False) as archive:
-            return {k: _plain(archive, k, path) for k in archive.files if k not in without}
+            return {
+                k: _plain(partial(archive.__getitem__, k), repr(k), path) for k in archive.files if k not in without
+            }
 
 
-def _plain(archive: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
-    """Return one array of an archive, or say which holds pickled objects."""
+def _plain(load: Callable[[], np.ndarray], what: str, path: Path) -> np.ndarray:
+    """Return one array of a file, or say which holds pickled objects."""
     try:
-        return archive[name]
+        return load()
     except ValueError as error:
         if "Object arrays" not in str(error):
             raise
         raise StorageError(
-            f"{path}: {name!r} holds Python objects, which are never read; save it as numbers, or names as text: "
-            f"np.savez(path, {name}=np.array({name}, dtype=str), ...)."
+            f"{path}: {what} holds Python objects, which are never read; save it as numbers, or names as text, "
+            "np.array(names, dtype=str)."
         ) from None
 
 
@@ -102,7 +105,7 @@ def read_npy(path: Path) -> np.ndarray:
     """
     with readable(path, "npy"), existing(path).open("rb") as file:
         check_npy(path, path.name, file, path.stat().st_size)
-        return np.asarray(np.load(path, allow_pickle=False))
+        return np.asarray(_plain(partial(np.load, path, allow_pickle=False), "the array", path))
 
 
 def open_npy(path: Path) -> np.ndarray:

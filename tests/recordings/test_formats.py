@@ -367,7 +367,7 @@ def _changed(content, place, byte):
 
 def test_files_that_would_need_unpickling_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", responses=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(StorageError, match="allow_pickle"):
+    with pytest.raises(StorageError, match="holds Python objects, which are never read"):
         load_responses(tmp_path / "x.npz")
 
 
