@@ -18,9 +18,14 @@ from pathlib import Path
 
 def run(job):
     place, name = Path(job.config["place"]), job.config["name"]
-    attempt = len(list(place.glob(f"{name}.pid.*")))
-    (place / f".{name}").write_text(str(os.getpid()))
-    (place / f".{name}").rename(place / f"{name}.pid.{attempt}")
+    written, attempt = place / f".{name}.{os.getpid()}", 0
+    written.write_text(str(os.getpid()))
+    while True:  # another process may do the same step at the same moment
+        try:
+            os.link(written, place / f"{name}.pid.{attempt}")
+            break
+        except FileExistsError:
+            attempt += 1
     while (place / f"{name}.gate").exists():
         time.sleep(0.01)
     read = {k: json.loads((v / "value.json").read_text()) for k, v in sorted(job.inputs.items())}
