@@ -69,7 +69,7 @@ def test_bins_narrower_than_any_clock_are_refused(time_bin):
 
 
 def test_a_table_is_asked_by_name():
-    with pytest.raises(InputError, match=r"bin_spikes: a pandas DataFrame with the columns .* found ndarray"):
+    with pytest.raises(InputError, match=r"bin_spikes: a pandas DataFrame with the columns .* found a numpy ndarray"):
         bin_spikes(np.zeros(3))
 
 
@@ -210,7 +210,7 @@ def test_spikes_of_a_brian2_monitor_are_aligned():
     assert found.unit.values.tolist() == ["0", "1", "2"]
     assert found.values[0, 0].T.tolist() == [[0, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
     for ask in (lambda: align_spikes(monitor, events), lambda: bin_spikes(monitor, time_bin=0.001)):
-        with pytest.raises(InputError, match=r"spike_trains\(\)|found SpikeMonitor"):
+        with pytest.raises(InputError, match=r"spike_trains\(\)|found a brian2 SpikeMonitor"):
             ask()
 
 
@@ -300,7 +300,7 @@ def test_units_of_the_table_are_those_of_the_spikes():
         ({"session": (0.0,)}, "a window .* asked"),
         ({"by": "stimulos"}, "Did you mean 'stimulus'"),
         ({"by": ["stimulus"]}, "no column"),
-        ({"units": ["u"]}, "a pandas DataFrame .* asked, found list"),
+        ({"units": ["u"]}, "a pandas DataFrame .* asked, found a list"),
     ],
 )
 def test_options_that_mean_nothing_are_refused_in_one_line(given, words):

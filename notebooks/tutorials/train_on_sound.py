@@ -28,7 +28,8 @@
 #
 # read = {path.stem: wavfile.read(path) for path in sorted(Path("my_sounds").glob("*.wav"))}
 # (rate,) = {rate for rate, _ in read.values()}  # one rate; scipy.signal.resample_poly changes others
-# sounds = [samples / 32768 for _, samples in read.values()]  # full scale is 1; samples.mean(1) of two channels
+# # full scale is 1; of two channels samples.mean(1)
+# sounds = [samples / 32768 for _, samples in read.values()]
 # events = ns.stimuli.cochlea_spikes(sounds, float(rate), ids=list(read))
 # ```
 
