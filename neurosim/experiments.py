@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from neurosim.biophysics.circuit import Circuit
 from neurosim.biophysics.circuit_perturbation import perturb_circuit
 from neurosim.biophysics.simulation import choose_category, monitors_of_choice, simulate
-from neurosim.networks.naming import layer_labels, one_module
+from neurosim.networks.naming import layer_labels, layer_names, one_module
 from neurosim.networks.perturbation import changed, perturbed
 from neurosim.networks.recording import predict, record_responses
 from neurosim.refusals import asked_by
@@ -49,7 +49,8 @@ def perturbation_effect(
     perturbations : experiments by name.
     stimuli : as the subject takes them; with ``category`` where accuracy is asked for.
     categories : names of the categories in the order of the outputs; without them no accuracy is measured.
-    layers : layers of a network that are recorded (default: those it names); all populations of a circuit.
+    layers : layers of a network that are recorded (default: those that :func:`record_responses` records, and those that
+        are perturbed); all populations of a circuit.
     metric, method : how RDMs are made and compared with those of the unperturbed subject.
     engine : of circuits. rng : seed of what is random in circuits, the same for all perturbations, or a generator.
     progress : show a bar.
@@ -85,8 +86,9 @@ def perturbation_effect(
             subject.population(perturbation.layer)
         ask = _circuit_asked(subject, stimuli, engine, as_seed(rng, "perturbation_effect"), with_choice)
     else:
-        for perturbation in perturbations.values():
-            one_module(subject, perturbation.layer, "perturbation_effect")
+        hit = [one_module(subject, p.layer, "perturbation_effect") for p in perturbations.values()]
+        if layers is None and not set(hit) <= set(known := layer_names(subject, None)):
+            layers = list(dict.fromkeys([*known, *hit]))
         ask = _network_asked(subject, stimuli, layers, with_choice)
     everything: dict[str, Perturbation | None] = {"none": None, **perturbations}
     rows, reference = [], None

@@ -13,6 +13,8 @@ from neurosim.arrays import plain
 from neurosim.labels import TIME, check_finite
 from neurosim.refusals import SchemaError
 
+LONGEST_STEP = 0.01  # s, beyond which no spike is seen
+
 
 def as_sweeps(
     current: npt.ArrayLike,
@@ -47,6 +49,7 @@ def as_sweeps(
     >>> dict(ns.as_sweeps(np.zeros(4), np.full(4, -70e-3), time_step=1e-4).sizes)
     {'sweep': 1, 'time': 4}
     """
+    _check_step(time_step, "as_sweeps")
     both = [np.atleast_2d(plain(a, "as_sweeps").astype(float)) for a in (current, voltage)]
     if not both[0].size or both[0].shape != both[1].shape or both[0].ndim != 2 or both[0].shape[1] < 2:
         raise SchemaError(f"as_sweeps: current {both[0].shape} and voltage {both[1].shape} of one shape (sweep, time).")
@@ -63,11 +66,17 @@ def as_sweeps(
 def check_sweeps(sweeps: xr.Dataset, who: str = "check_sweeps") -> xr.Dataset:
     """Return `sweeps`, transposed to (sweep, time), or raise :class:`SchemaError`."""
     missing = [v for v in ("current", "voltage") if v not in getattr(sweeps, "data_vars", ())]
-    if missing or set(sweeps["current"].dims) != {"sweep", TIME} or not sweeps.attrs.get("time_step"):
+    if missing or set(sweeps["current"].dims) != {"sweep", TIME} or sweeps.attrs.get("time_step") is None:
         raise SchemaError(f"{who}: sweeps have current and voltage (sweep, time) and a time_step; see as_sweeps.")
+    _check_step(sweeps.attrs["time_step"], who)
     for name, largest, unit in (("current", 1e-4, "A"), ("voltage", 1.0, "V")):
         check_finite(sweeps[name], who)
         found = float(np.abs(sweeps[name].values).max())
         if found > largest:
             raise SchemaError(f"{who}: a {name} of {found:g} {unit} is no recording; SI units: 50 pA is 50e-12.")
     return sweeps.transpose("sweep", TIME)
+
+
+def _check_step(step: object, who: str) -> None:
+    if not isinstance(step, int | float | np.number) or not 0 < step <= LONGEST_STEP:
+        raise SchemaError(f"{who}: time_step = {step!r}; s between samples asked, above 0, at most {LONGEST_STEP:g} s.")

@@ -153,3 +153,15 @@ def test_lesioned_units_of_every_word_count_neither_in_rdms_nor_in_activity():
     cut = found.sel(perturbation="cut")
     assert float(cut.similarity) == pytest.approx(1)
     assert float(cut.activity) == pytest.approx(1)
+
+
+def test_a_perturbed_layer_is_recorded_also_where_it_has_no_parameters():
+    """Seven of nine rectified units are lesioned behind the only layer with weights."""
+    with torch_seeded(0):
+        network = torch.nn.Sequential(torch.nn.Linear(6, 9), torch.nn.ReLU())
+    shown = as_stimuli(np.random.default_rng(0).normal(size=(12, 6)))
+    lesion = Perturbation("silence", "1", list(range(7)))
+    effect = perturbation_effect(network, {"lesion": lesion}, shown, progress=False)
+    assert {"0", "1"} == set(effect.layer.values)
+    assert float(effect.similarity.sel(perturbation="lesion", layer="0")) == pytest.approx(1)
+    assert float(effect.similarity.sel(perturbation="lesion", layer="1")) < 0.99

@@ -5,7 +5,17 @@ import pytest
 import xarray as xr
 from scipy.io import wavfile
 
-from neurosim import as_rdm, as_responses, as_stimuli, compare_subjects, load_responses, load_stimuli, storage, study
+from neurosim import (
+    as_rdm,
+    as_responses,
+    as_stimuli,
+    as_sweeps,
+    compare_subjects,
+    load_responses,
+    load_stimuli,
+    storage,
+    study,
+)
 from neurosim.schema import InputError, same_stimuli
 from neurosim.stimuli import mel_spectrogram
 
@@ -85,3 +95,9 @@ def test_few_stimuli_and_one_brain_are_not_sent_in_a_circle(tmp_path):
         compare_subjects(*given, out=tmp_path / "36", jobs=1)
     with pytest.raises(InputError, match=r"resample = \['stimulus'\] of 6 or more"):
         compare_subjects(*given, out=tmp_path / "x", jobs=1, analyses={"rsa": study.RSA(resample=["subject"])})
+
+
+@pytest.mark.parametrize("step", [-1e-4, 0, float("nan"), 0.1, "1e-4"])
+def test_sweeps_have_a_step_in_seconds(step):
+    with pytest.raises(InputError, match=r"as_sweeps: time_step = .*; s between samples asked, above 0"):
+        as_sweeps(np.zeros(4), np.full(4, -70e-3), time_step=step)

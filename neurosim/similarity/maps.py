@@ -231,6 +231,8 @@ def labelled_scores(scores: object, who: str) -> xr.DataArray:
                 f"{who}: the places {name!r} differ between subjects; their maps lie in other spaces or masks. Bring "
                 "them to one, or select the places that all have."
             )
+    if "subject" in scores.coords:  # so that draws, which go by place, do not depend on the order they came in
+        scores = scores.isel(subject=np.argsort(scores["subject"].values.astype(str), kind="stable"))
     return scores.transpose("subject", ...).astype(float)
 
 

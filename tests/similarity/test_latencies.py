@@ -150,3 +150,10 @@ def test_a_mask_is_no_p():
     scores = xr.DataArray(np.random.default_rng(0).random((8, 20)), dims=("subject", "time"), coords={"time": time})
     with pytest.raises(InputError, match="found True and False; give p_corrected itself"):
         ns.similarity.latencies(scores, p=xr.DataArray(np.ones(20, bool), dims="time", coords={"time": time}))
+
+
+def test_the_order_of_subjects_changes_nothing():
+    rng, time = np.random.default_rng(0), np.arange(20) * 0.02
+    course = np.exp(-0.5 * ((time - 0.2) / 0.03) ** 2) + 0.3 * rng.normal(size=(6, 20))
+    scores = xr.DataArray(course, {"subject": list("abcdef"), "time": time}, ("subject", "time"))
+    xr.testing.assert_identical(ns.similarity.latencies(scores[::-1]), ns.similarity.latencies(scores))

@@ -46,7 +46,9 @@ def draw(job: Job) -> Drawn:
         shown = rdm if labels is None else rdm.assign_coords(category=("stimulus", labels))
         geometry.plot_rdm(shown, ax, title=name, named=i % n_columns == 0, colorbar=False)
         ax.set_title(name, fontsize=5.5, fontweight="normal")
-    figure.colorbar(axes[0].images[0], ax=axes.tolist(), aspect=50, label=geometry.PERCENTILE)
+    bar = figure.colorbar(axes[0].images[0], ax=axes[: len(panels)].tolist(), aspect=16 * n_rows)
+    bar.ax.tick_params(labelsize=5.5)
+    bar.set_label("percentile of dissimilarity / 100" if n_rows > 1 else "percentile / 100", fontsize=5.5)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
     bare = [r.drop_vars([c for c in r.coords if c not in ("stimulus", "stimulus_other")]) for _, r in panels]
